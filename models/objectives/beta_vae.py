@@ -1,0 +1,66 @@
+"""β-VAE:  recon + β(t)·KL   (Higgins et al. 2017; β = 1 is the VAE of Kingma & Welling 2014).
+
+β may be constant or follow a schedule over the run:
+
+    constant   β
+    warmup     β_start → β over the first `window` of the run, then β          (Bowman et al. 2016; Sønderby et al. 2016)
+    cyclic     β_start → β, `cycles` times                                     (Fu et al. 2019)
+    decay      β_start → β over the first `window` of the run, β_start > β     (Shao et al. 2020 decay β the same way)
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from models import config as base
+from models import objective
+from models.schedules import Shape, cyclic, ramp
+from models.vae import Terms
+
+__all__ = ["Config", "Objective"]
+
+
+class Config(base.Config):
+    """beta: the final (or only) weight of the KL.  beta_start: where a schedule begins."""
+
+    beta: float = Field(default=1.0, ge=0, le=1000)
+    schedule: Literal["constant", "warmup", "cyclic", "decay"] = "constant"
+    beta_start: float = Field(default=0.0, ge=0, le=1000)
+    window: float = Field(default=1.0, gt=0, le=1, description="fraction of the run a warm-up or decay takes")
+    shape: Shape = "linear"
+    cycles: int = Field(default=4, ge=1, le=100)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Config:
+        if self.schedule == "decay" and self.beta_start <= self.beta:
+            raise ValueError(f"decay needs beta_start > beta, but got beta_start={self.beta_start}, beta={self.beta}")
+        if self.schedule in ("warmup", "cyclic") and self.beta_start > self.beta:
+            raise ValueError(
+                f"{self.schedule} needs beta_start <= beta, but got beta_start={self.beta_start}, beta={self.beta}"
+            )
+        moving = self.schedule in ("warmup", "decay")
+        if moving and self.shape == "exponential" and min(self.beta, self.beta_start) <= 0:
+            raise ValueError(
+                f"an exponential schedule needs both ends > 0, but got beta_start={self.beta_start}, beta={self.beta}"
+            )
+        return self
+
+
+class Objective(objective.Objective):
+    """recon + β(t)·KL, batch mean."""
+
+    config: Config
+
+    def weights(self, progress: float) -> dict[str, float]:
+        c = self.config
+        if c.schedule == "constant":
+            return {"beta": c.beta}
+        if c.schedule == "cyclic":
+            return {"beta": cyclic(progress, c.beta_start, c.beta, cycles=c.cycles)}
+        return {"beta": ramp(progress, c.beta_start, c.beta, end=c.window, shape=c.shape)}
+
+    def forward(self, terms: Terms, weights: dict[str, Tensor]) -> Tensor:
+        return terms.nll_B.mean() + weights["beta"] * terms.kl_BD.sum(1).mean()

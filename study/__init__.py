@@ -1,0 +1,1 @@
+"""Data × space × metrics: everything between a configuration and a published model.  `python -m study.run --help`."""

@@ -1,0 +1,45 @@
+"""Data sets by name.  One file a data set, each with one function
+
+    load(data: Path, argument: str | None, **options) -> Dataset
+
+where `data` is the folder in which downloads and caches live and `argument` is what follows a colon in the name
+(`folder:PATH`).  See `study.dataset` for what they return.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from models.errors import UserError
+from models.plugins import Plugins
+from study.dataset import Dataset
+
+__all__ = ["DATASETS", "data_folder", "load_dataset"]
+
+DATASETS = Plugins("study.datasets", kind="dataset")
+
+
+def data_folder(data: str | Path | None = None) -> Path:
+    """The data folder: the argument, or the environment's VAE_DATA, or `data/` here."""
+    return Path(data or os.environ.get("VAE_DATA") or "data").expanduser().absolute()
+
+
+def load_dataset(name: str, data: str | Path | None = None, **options: Any) -> Dataset:
+    """The data set `name` (for pictures of your own: `folder:PATH`), from the cache in `data` or prepared now.
+
+    >>> load_dataset("dsprites").factor_sizes  # doctest: +SKIP
+    (3, 6, 40, 32, 32)
+
+    Raises `UserError` for an unknown name, a missing or damaged file (it says where to put which file), bad options.
+    """
+    kind, _, argument = name.partition(":")
+    plugin = DATASETS.load(kind)
+    try:
+        dataset: Dataset = plugin.load(data_folder(data), argument or None, **options)
+    except TypeError as error:
+        if "unexpected keyword argument" not in str(error):
+            raise
+        raise UserError(f"dataset {kind}: {error}") from None
+    return dataset
