@@ -27,7 +27,7 @@ def model_bytes(model: VAE) -> bytes:
     """The file's content."""
     arrays = {name: tensor.detach().float().cpu().numpy() for name, tensor in model.state_dict().items()}
     weights, whole = io.BytesIO(), io.BytesIO()
-    np.savez(weights, **arrays)  # type: ignore[arg-type]
+    np.savez(weights, **arrays)
     with zipfile.ZipFile(whole, "w") as archive:
         archive.writestr("config.json", model.config.model_dump_json())
         archive.writestr("weights.npz", weights.getvalue())

@@ -38,7 +38,7 @@ def ramp(
         return start + (stop - start) * (1 - math.cos(math.pi * t)) / 2
     if start <= 0 or stop <= 0:
         raise ValueError(f"an exponential ramp needs start > 0 and stop > 0, but got start={start}, stop={stop}")
-    return start * (stop / start) ** t
+    return start * math.pow(stop / start, t)
 
 
 def cyclic(progress: float, low: float, high: float, *, cycles: int = 4, rise: float = 0.5) -> float:
