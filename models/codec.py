@@ -1,20 +1,26 @@
 """A trained VAE as plain arrays in, plain arrays out: the same face that `registry.load` gives to an exported model.
 
 Everything that evaluates, draws or ranks is written against `Codec`, so it runs on a torch model in a trial and on the
-ONNX files of a published one without knowing which.  This module imports torch only when a torch model is wrapped.
+ONNX files of a published one without knowing which.  This module imports torch only when a torch model is wrapped; the
+checks of what a person hands in (`unit_images`, `check_labels`) are for both.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import UserError
+
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from models.vae import VAE
 
-__all__ = ["Codec", "TorchCodec"]
+__all__ = ["Codec", "TorchCodec", "check_labels", "unit_images"]
 
 Floats = NDArray[np.float32]
 
@@ -30,6 +36,36 @@ class Codec(Protocol):
     def decode(self, z: NDArray[np.floating], condition: NDArray[np.int64] | None = None) -> Floats: ...
 
 
+def unit_images(images: NDArray[np.generic], image_shape: tuple[int, int, int]) -> Floats:
+    """Images (N, C, H, W), uint8 0..255 or float in [0, 1], as float32 in [0, 1].  Raises `UserError` for anything else.
+
+    >>> unit_images(np.array([[[[0, 255]]]], dtype=np.uint8), (1, 1, 2)).ravel().tolist()
+    [0.0, 1.0]
+    """
+    if images.ndim != 4 or images.shape[1:] != tuple(image_shape):
+        expected = ", ".join(str(size) for size in image_shape)
+        raise UserError(f"images must have shape (N, {expected}), but got {images.shape}")
+    if images.dtype == np.uint8:
+        return images.astype(np.float32) / np.float32(255)
+    if not np.issubdtype(images.dtype, np.floating):
+        raise UserError(f"images must be uint8 in 0..255 or float in [0, 1], but got {images.dtype}")
+    unit = images.astype(np.float32)
+    if unit.size and not (unit.min() >= 0 and unit.max() <= 1):  # false for nan, too
+        raise UserError(f"float images must lie in [0, 1], but got values from {unit.min():.6g} to {unit.max():.6g}")
+    return unit
+
+
+def check_labels(labels: NDArray[np.generic], classes: int, count: int) -> NDArray[np.int64]:
+    """Labels of `count` images as int64 (N,).  Raises `UserError` unless each is an integer in 0..classes−1."""
+    if labels.shape != (count,) or not np.issubdtype(labels.dtype, np.integer):
+        raise UserError(f"the condition must be {count} integer labels, but got {labels.dtype} of shape {labels.shape}")
+    integers = labels.astype(np.int64)
+    wrong = (integers < 0) | (integers >= classes)
+    if wrong.any():
+        raise UserError(f"labels 0..{classes - 1} must hold, but got label {integers[wrong][0]}")
+    return integers
+
+
 class TorchCodec:
     """`Codec` of a torch VAE, in chunks, in evaluation mode, on the device the model lives on, always in float32."""
 
@@ -38,28 +74,41 @@ class TorchCodec:
         self.chunk = chunk
 
     def encode(self, images: NDArray[np.generic], condition: NDArray[np.int64] | None = None) -> tuple[Floats, Floats]:
-        """mu and logvar of q(z|x)."""
-        scale = 255.0 if images.dtype == np.uint8 else 1.0
-        latents = self._run(lambda x, c: self.model.encode(x.float() / scale, c), images, condition)
-        return latents[0], latents[1]
+        """mu and logvar of q(z|x), each (N, D).  Raises `UserError` for images or labels the model cannot take."""
+        shape = self.model.config.image_shape
+        mu, logvar = self._run(self.model.encode, lambda rows: unit_images(images[rows], shape), len(images), condition)
+        return mu, logvar
 
     def decode(self, z: NDArray[np.floating], condition: NDArray[np.int64] | None = None) -> Floats:
-        """Pixel means."""
-        return self._run(lambda x, c: (self.model.decode(x.float(), c),), z, condition)[0]
+        """Pixel means, (N, C, H, W).  Raises `UserError` for latents or labels the model cannot take."""
+        latents = self.model.config.latent_dim
+        if z.ndim != 2 or z.shape[1] != latents:
+            raise UserError(f"z must have shape (N, {latents}), but got {z.shape}")
+        (images,) = self._run(lambda x, c: (self.model.decode(x, c),), lambda rows: z[rows], len(z), condition)
+        return images
 
-    def _run(self, function, array, condition) -> list[Floats]:  # type: ignore[no-untyped-def]
+    def _run(
+        self,
+        function: Callable[[Tensor, Tensor | None], tuple[Tensor, ...]],
+        chunk_at: Callable[[slice], NDArray[np.generic]],
+        count: int,
+        condition: NDArray[np.int64] | None,
+    ) -> list[Floats]:
+        """The function's outputs over `count` rows, chunk by chunk."""
         import torch
 
+        if condition is not None and self.model.config.condition is not None:
+            condition = check_labels(np.asarray(condition), self.model.config.condition.classes, count)
         device = next(self.model.parameters()).device
         was_training = self.model.training
         self.model.eval()
         try:
             with torch.inference_mode():
                 parts = []
-                for start in range(0, max(len(array), 1), self.chunk):
+                for start in range(0, max(count, 1), self.chunk):
                     rows = slice(start, start + self.chunk)
-                    labels = None if condition is None else torch.as_tensor(condition[rows]).to(device)
-                    x = torch.from_numpy(np.ascontiguousarray(array[rows])).to(device)
+                    x = torch.tensor(chunk_at(rows), dtype=torch.float32, device=device)
+                    labels = None if condition is None else torch.tensor(condition[rows], device=device)
                     parts.append([out.cpu().numpy() for out in function(x, labels)])
         finally:
             self.model.train(was_training)

@@ -8,17 +8,20 @@ architecture's or objective's own options are validated by the `Config` class in
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.errors import UserError, explain
 from models.plugins import Plugins
 
-__all__ = ["ARCHITECTURES", "OBJECTIVES", "Condition", "Config", "Likelihood", "VAEConfig", "resolve_options"]
+__all__ = ["ARCHITECTURES", "OBJECTIVES", "Condition", "Config", "LayerSize", "Likelihood", "VAEConfig", "resolve_options"]
 
 ARCHITECTURES = Plugins("models.architectures", kind="architecture")
 OBJECTIVES = Plugins("models.objectives", kind="objective")
+
+LayerSize = Annotated[int, Field(ge=1, le=16_384)]
+"""Units or channels of one layer."""
 
 
 class Config(BaseModel):
@@ -50,6 +53,7 @@ class Condition(Config):
     encoder: Literal["one_hot", "embedding", "none"] = "embedding"
     decoder: Literal["one_hot", "embedding"] = "embedding"
     embedding_dim: int = Field(default=10, ge=1, le=1024)
+    channels: int = Field(default=3, ge=1, le=64, description="what the 1×1 convolution makes of image and label planes")
 
 
 class VAEConfig(Config):
@@ -58,7 +62,7 @@ class VAEConfig(Config):
     image_shape: (C, H, W).  architecture_options: the fields of the architecture's own `Config`.
     """
 
-    image_shape: tuple[int, int, int]
+    image_shape: tuple[LayerSize, LayerSize, LayerSize]
     architecture: str = "burgess"
     architecture_options: dict[str, Any] = Field(default_factory=dict)
     latent_dim: int = Field(default=10, ge=1, le=4096)

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from torch import nn
 
-from models.errors import UserError
 from models.layers import conv_down, conv_up, halvings, linear_stack
 
 __all__ = ["ConvPlan", "conv_decoder", "conv_encoder"]
@@ -27,7 +26,7 @@ class ConvPlan(NamedTuple):
     @staticmethod
     def depth_to(side: int, image_shape: tuple[int, int, int]) -> int:
         """How many halvings bring the shorter image side down to `side` or just above it (at least one)."""
-        return max(1, math.floor(math.log2(min(image_shape[1:]) / side))) if min(image_shape[1:]) >= 2 * side else 1
+        return max(1, math.floor(math.log2(min(image_shape[1:]) / side)))
 
 
 def conv_encoder(plan: ConvPlan, image_shape: tuple[int, int, int], outputs: int) -> nn.Module:
@@ -52,7 +51,5 @@ def conv_decoder(plan: ConvPlan, image_shape: tuple[int, int, int], inputs: int)
 
 def _features(plan: ConvPlan, image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
     """Shape of the last convolution's map."""
-    if min(image_shape) < 1:
-        raise UserError(f"architecture {plan.name} needs an image shape of positive sizes, but got {image_shape}")
     height, width = halvings(plan.name, image_shape, len(plan.channels))
     return plan.channels[-1], height, width

@@ -30,14 +30,17 @@ def reconstruction_nll(likelihood: Likelihood, logits_BCHW: Tensor, x_BCHW: Tens
         nll = F.binary_cross_entropy_with_logits(logits_BCHW, x_BCHW, reduction="none")
         return nll.flatten(1).sum(1)
     squared = (torch.sigmoid(logits_BCHW) - x_BCHW).square().flatten(1).sum(1)
-    pixels = x_BCHW[0].numel()
+    pixels = math.prod(x_BCHW.shape[1:])
     constant = pixels * math.log(likelihood.scale * math.sqrt(2 * math.pi))
     return squared / (2 * likelihood.scale**2) + constant
 
 
 def gaussian_kl(mu_BD: Tensor, logvar_BD: Tensor) -> Tensor:
-    """KL(N(mu, exp logvar) ‖ N(0, 1)) of each latent, shape (B, D), nats: ½(mu² + σ² − 1 − log σ²)."""
-    return 0.5 * (mu_BD.square() + logvar_BD.exp() - 1 - logvar_BD)
+    """KL(N(mu, exp logvar) ‖ N(0, 1)) of each latent, shape (B, D), nats: ½(mu² + σ² − 1 − log σ²).
+
+    `expm1` keeps the digits of an unused latent, whose σ² − 1 would otherwise be rounding error.
+    """
+    return 0.5 * (mu_BD.square() + logvar_BD.expm1() - logvar_BD)
 
 
 def reparameterise(mu_BD: Tensor, logvar_BD: Tensor, noise_BD: Tensor) -> Tensor:

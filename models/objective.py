@@ -33,7 +33,7 @@ class Objective(nn.Module):
         raise NotImplementedError
 
     def forward(self, terms: Terms, weights: dict[str, Tensor]) -> Tensor:
-        """The scalar loss of one batch, nats per image."""
+        """The scalar loss of one batch, nats per image.  Its gradient must not reach the objective's own parameters."""
         raise NotImplementedError
 
     def adversary_loss(self, terms: Terms) -> Tensor | None:

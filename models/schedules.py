@@ -31,14 +31,15 @@ def ramp(
     >>> ramp(0.9, 100.0, 25.0, begin=0.4, end=0.6)
     25.0
     """
-    t = _fraction(progress, begin, end)
-    if shape == "linear":
-        return start + (stop - start) * t
-    if shape == "cosine":
-        return start + (stop - start) * (1 - math.cos(math.pi * t)) / 2
-    if start <= 0 or stop <= 0:
+    if shape == "exponential" and min(start, stop) <= 0:
         raise ValueError(f"an exponential ramp needs start > 0 and stop > 0, but got start={start}, stop={stop}")
-    return start * math.pow(stop / start, t)
+    t = _fraction(progress, begin, end)
+    if t >= 1:
+        return stop  # exactly, which the formulas only do up to rounding
+    if shape == "exponential":
+        return start * math.pow(stop / start, t)
+    rise = t if shape == "linear" else (1 - math.cos(math.pi * t)) / 2
+    return start + (stop - start) * rise
 
 
 def cyclic(progress: float, low: float, high: float, *, cycles: int = 4, rise: float = 0.5) -> float:

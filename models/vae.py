@@ -5,8 +5,10 @@ Suffixes: B images of a batch, C×H×W pixels, D latents, K entries of a conditi
 A condition (class label) enters once, here, so that every architecture can be conditional without knowing it:
 
     encoder   the label's vector is expanded over the image, concatenated as channels, and a 1×1 convolution brings the
-              stack back to C channels
+              stack down to `Condition.channels`, which is what the encoder then takes for the image's channels
     decoder   the label's vector is concatenated to z
+
+Labels are not range-checked here, where a check would stall a GPU; `models.codec.check_labels` does it once on arrays.
 """
 
 from __future__ import annotations
@@ -43,9 +45,11 @@ class VAE(nn.Module):
         self.config = config
         plugin = ARCHITECTURES.load(config.architecture)
         options = resolve_options(ARCHITECTURES, config.architecture, config.architecture_options)
-        self.label = _LabelInput(config.condition, config.image_shape[0]) if config.condition else None
+        channels, *size = config.image_shape
+        self.label = _LabelInput(config.condition, channels) if config.condition else None
         told = self.label.decoder_dim if self.label else 0
-        self.encoder: nn.Module = plugin.encoder(options, config.image_shape, 2 * config.latent_dim)
+        seen = self.label.encoder_channels if self.label else channels
+        self.encoder: nn.Module = plugin.encoder(options, (seen, *size), 2 * config.latent_dim)
         self.decoder: nn.Module = plugin.decoder(options, config.image_shape, config.latent_dim + told)
 
     def encode(self, x_BCHW: Tensor, condition_B: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -92,7 +96,8 @@ class _LabelInput(nn.Module):
         needs_embedding = "embedding" in (config.encoder, config.decoder)
         self.embedding = nn.Embedding(config.classes, config.embedding_dim) if needs_embedding else None
         told = sizes[config.encoder]
-        self.merge = nn.Conv2d(channels + told, channels, kernel_size=1) if told else None
+        self.merge = nn.Conv2d(channels + told, config.channels, kernel_size=1) if told else None
+        self.encoder_channels = config.channels if told else channels
 
     def into_image(self, x_BCHW: Tensor, labels_B: Tensor) -> Tensor:
         if self.merge is None:

@@ -18,7 +18,7 @@ class Config(base.Config):
     """channels: of every convolution; hidden: the fully connected layers after the last map."""
 
     channels: int = Field(default=32, ge=1, le=1024)
-    hidden: tuple[int, ...] = (256, 64)
+    hidden: tuple[base.LayerSize, ...] = (256, 64)
 
 
 def _plan(config: Config, image_shape: tuple[int, int, int]) -> ConvPlan:

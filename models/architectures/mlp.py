@@ -20,7 +20,7 @@ __all__ = ["Config", "decoder", "encoder"]
 class Config(base.Config):
     """hidden: sizes of the encoder's hidden layers, from the image to the latents; the decoder mirrors them."""
 
-    hidden: tuple[int, ...] = Field(default=(1024, 256, 64), min_length=1)
+    hidden: tuple[base.LayerSize, ...] = Field(default=(1024, 256, 64), min_length=1)
 
 
 def encoder(config: Config, image_shape: tuple[int, int, int], outputs: int) -> nn.Module:
