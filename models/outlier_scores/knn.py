@@ -1,0 +1,27 @@
+"""Mean distance to the k nearest other pictures, in the units of the batch's aggregate posterior.
+
+Latents are divided by √(MAD² + median σ²) first.  k is a quarter of the batch (at least 5): a cluster of odd pictures smaller
+than that cannot be its own neighbourhood.  Copes with contexts of several clusters, which the Gaussian scores do not.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from models.neighbours import nearest_distances
+from models.outlier_score import Batch, Rows, Scores
+from models.robust import aggregate_moments
+
+__all__ = ["CONTEXT", "NEEDS", "score"]
+
+NEEDS = ()
+CONTEXT = True
+
+
+def score(batch: Batch, context: Rows) -> Scores:
+    """Mean distance, aggregate standard deviations."""
+    k = max(5, math.ceil(len(context) / 4))
+    _, variance = aggregate_moments(batch, context)
+    return Scores(nearest_distances(batch.mu / np.sqrt(variance), context, k).mean(axis=1))

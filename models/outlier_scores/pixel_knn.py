@@ -1,0 +1,19 @@
+"""Mean Euclidean distance to the 10 nearest others in pixels: no model at all."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.neighbours import nearest_distances
+from models.outlier_score import Batch, Rows, Scores
+
+__all__ = ["CONTEXT", "NEEDS", "score"]
+
+NEEDS = ("pixels",)
+CONTEXT = True
+
+
+def score(batch: Batch, context: Rows) -> Scores:
+    """Mean distance, grey levels (1 = white) times √pixels."""
+    assert batch.pixels is not None
+    return Scores(nearest_distances(batch.pixels.astype(np.float64), context, 10).mean(axis=1))

@@ -1,0 +1,25 @@
+"""Average of the ranks under four different views of the batch.
+
+    score(x) = mean over members of rank(x) / n       members: robust_z, aggregate, jeffreys, knn
+
+No single detector wins everywhere (Goldstein & Uchida 2016; Campos et al. 2016); averaging ranks needs no common scale.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import rankdata
+
+from models.outlier_score import Batch, Rows, Scores, score_batch
+
+__all__ = ["CONTEXT", "MEMBERS", "NEEDS", "score"]
+
+NEEDS = ()
+CONTEXT = True
+MEMBERS = ("robust_z", "aggregate", "jeffreys", "knn")
+
+
+def score(batch: Batch, context: Rows) -> Scores:
+    """0 … 1, ties averaged."""
+    ranks = [rankdata(score_batch(member, batch, context).values) for member in MEMBERS]
+    return Scores(np.mean(ranks, axis=0) / len(batch))
