@@ -1,0 +1,44 @@
+"""A small data set with known factors, and models for it, shared by the tests of metrics and evaluation."""
+
+import numpy as np
+import torch
+
+from models.config import Condition, Likelihood, VAEConfig
+from models.vae import VAE
+from study.dataset import ArrayImages, Dataset, random_parts
+
+SIZES = (4, 5, 6, 10)
+
+
+def squares(count: int = 1200, grey: bool = False, labels: bool = True, factors: bool = True, seed: int = 0) -> Dataset:
+    """`count` images 1×12×12 of one bright square: factors side (4), row (5), column (6), brightness (10)."""
+    rng = np.random.default_rng(seed)
+    values = np.stack([rng.integers(0, size, count) for size in SIZES], axis=1)
+    images = np.zeros((count, 1, 12, 12), dtype=np.uint8)
+    for image, (side, row, column, light) in zip(images, values, strict=True):
+        image[0, row : row + side + 2, column : column + side + 2] = 30 + 25 * light if grey else 255
+    return Dataset(
+        name="squares",
+        source="drawn",
+        digest=f"squares-{count}-{grey}-{seed}",
+        images=ArrayImages(images),
+        parts=random_parts(count, (0.8, 0.1)),
+        factors=values if factors else None,
+        factor_names=("side", "row", "column", "brightness") if factors else (),
+        factor_sizes=SIZES if factors else (),
+        labels=values[:, 0].copy() if labels else None,
+    )
+
+
+def small_vae(conditional: bool = False, likelihood: Likelihood | None = None, seed: int = 0) -> VAE:
+    """An untrained MLP for those images, 5 latents."""
+    torch.manual_seed(seed)
+    return VAE(
+        VAEConfig(
+            image_shape=(1, 12, 12),
+            architecture="mlp",
+            latent_dim=5,
+            likelihood=likelihood or Likelihood(),
+            condition=Condition(classes=4, embedding_dim=3) if conditional else None,
+        )
+    )
