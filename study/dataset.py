@@ -7,7 +7,10 @@ instead of 3 GB).
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -15,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import UserError
+from study.factors import FactorGrid
 
-__all__ = ["PARTS", "ArrayImages", "Dataset", "Images", "PackedImages", "Part", "random_parts"]
+__all__ = ["PARTS", "ArrayImages", "Dataset", "Images", "PackedImages", "Part", "content_digest", "random_parts"]
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
@@ -25,11 +29,16 @@ PARTS: tuple[Part, ...] = ("train", "validation", "test")
 class Images(Protocol):
     """Indexable by an integer array of n rows: uint8 (n, C, H, W), grey levels 0..255."""
 
-    image_shape: tuple[int, int, int]
+    @property
+    def image_shape(self) -> tuple[int, int, int]: ...
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, rows: NDArray[np.integer]) -> NDArray[np.uint8]: ...
+
+    def stored(self) -> Iterator[NDArray[np.uint8]]:
+        """All images in order, as they are stored, some at a time: what the digest is computed from."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,10 @@ class ArrayImages:
     def __getitem__(self, rows: NDArray[np.integer]) -> NDArray[np.uint8]:
         return np.asarray(self.array[np.asarray(rows)])
 
+    def stored(self) -> Iterator[NDArray[np.uint8]]:
+        """The bytes."""
+        return _pieces(self.array)
+
 
 @dataclass(frozen=True)
 class PackedImages:
@@ -65,6 +78,10 @@ class PackedImages:
         flat = np.unpackbits(self.bits[np.asarray(rows)], axis=1, count=pixels)
         return (flat * np.uint8(255)).reshape(-1, *self.image_shape)
 
+    def stored(self) -> Iterator[NDArray[np.uint8]]:
+        """The bits."""
+        return _pieces(self.bits)
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -74,7 +91,8 @@ class Dataset:
     digest    sha256 of the content: two data sets with the same digest hold the same pictures and factors
     factors   int64 (N, F), the ground truth of every image, or None; `factor_sizes[f]` is the number of values
     labels    int64 (N,), a class for every image, or None
-    parts     row numbers of "train", "validation" and "test": disjoint
+    parts     row numbers of "train", "validation" and "test": disjoint, ascending
+    grid      where every combination of factors is there exactly once, in order: rows by factors, samples, sweeps
     """
 
     name: str
@@ -87,6 +105,7 @@ class Dataset:
     factor_sizes: tuple[int, ...] = ()
     labels: NDArray[np.int64] | None = None
     label_names: tuple[str, ...] = ()
+    grid: FactorGrid | None = None
     notes: tuple[str, ...] = field(default=(), compare=False)
     """What a person should be told once, one line each: "drawn from its geometry", "3 unreadable files skipped"."""
 
@@ -104,6 +123,29 @@ class Dataset:
         if count >= len(rows):
             return rows
         return np.sort(np.random.default_rng(seed).choice(rows, count, replace=False))
+
+    def verify(self) -> None:
+        """Read everything and compare it with the digest.  Raises `UserError` when the content has changed on disk."""
+        found = content_digest(self.images, self.factors, self.labels)
+        if found != self.digest:
+            raise UserError(f"data set {self.name} has changed on disk: digest {self.digest} must hold, but got {found}")
+
+
+def content_digest(images: Images, factors: NDArray[np.int64] | None = None, labels: NDArray[np.int64] | None = None) -> str:
+    """sha256 of pictures (as stored, in order), factors and labels: names, paths and dates do not matter."""
+    shapes = [None if array is None else array.shape for array in (factors, labels)]
+    header = {"images": [len(images), *images.image_shape], "factors": shapes[0], "labels": shapes[1]}
+    digest = hashlib.sha256(json.dumps(header).encode())
+    for piece in images.stored():
+        digest.update(piece.data)
+    for array in (factors, labels):
+        if array is not None:
+            digest.update(np.ascontiguousarray(array, dtype="<i8").data)
+    return digest.hexdigest()
+
+
+def _pieces(array: NDArray[np.uint8], rows: int = 8192) -> Iterator[NDArray[np.uint8]]:
+    return (np.ascontiguousarray(array[start : start + rows]) for start in range(0, len(array), rows))
 
 
 def random_parts(count: int, fractions: tuple[float, float] = (0.1, 0.1), seed: int = 0) -> dict[Part, NDArray[np.int64]]:

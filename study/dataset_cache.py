@@ -1,0 +1,106 @@
+"""Prepared data sets on disk: made once, complete or absent, shared by every process of the machine.
+
+A cache is a folder of `.npy` files and one `dataset.json`.  It is made under a lock beside its final place and then renamed,
+so two processes that open a data set at once make it once, and a killed one leaves nothing that looks finished.
+Opening compares the key (what it was made from) and the files' sizes, which takes milliseconds; `Dataset.verify` reads
+everything.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import DTypeLike, NDArray
+from rich.console import Console
+from rich.progress import Progress, track
+
+__all__ = ["bar", "open_array", "prepared", "progress", "save_chunks"]
+
+Item = TypeVar("Item")
+
+_FACTS = "dataset.json"
+
+
+def prepared(folder: Path, key: dict[str, Any], build: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    """The facts of the cache in `folder`; it is made now when it is absent, damaged or made from something else.
+
+    key    JSON values that decide the content: versions, options, digests of the files it is made from
+    build  writes the arrays into the folder it is given and returns the facts to remember (JSON values)
+
+    Raises `OSError` where it cannot be written, and whatever `build` raises; then nothing stays behind.
+    """
+    if (facts := _read(folder, key)) is not None:
+        return facts
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f".{folder.name}.lock")):
+        if (facts := _read(folder, key)) is None:  # no other process has made it while this one waited
+            facts = _make(folder, key, build)
+    return facts
+
+
+def _make(folder: Path, key: dict[str, Any], build: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
+    partial.mkdir()
+    try:
+        facts = build(partial)
+        sizes = {file.name: file.stat().st_size for file in sorted(partial.iterdir())}
+        (partial / _FACTS).write_text(json.dumps({"key": key, "sizes": sizes, "facts": facts}, indent=1))
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return facts
+
+
+def _read(folder: Path, key: dict[str, Any]) -> dict[str, Any] | None:
+    """The facts, or None when the cache is absent, damaged or made from something else."""
+    try:
+        found = json.loads((folder / _FACTS).read_text())
+        whole = all((folder / name).stat().st_size == size for name, size in found["sizes"].items())
+        if whole and found["key"] == json.loads(json.dumps(key)):
+            facts: dict[str, Any] = found["facts"]
+            return facts
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
+        pass
+    return None
+
+
+def save_chunks(path: Path, dtype: DTypeLike, shape: tuple[int, ...], chunks: Iterable[NDArray[np.generic]]) -> None:
+    """Write an array (N, …) to a `.npy` file, some rows at a time, so that memory stays flat.
+
+    Plain writes rather than a writable memory map: a full disk is then an `OSError`, where a map would kill the process.
+    """
+    dtype, written = np.dtype(dtype), 0
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for chunk in chunks:
+            assert chunk.dtype == dtype and chunk.shape[1:] == shape[1:], (chunk.dtype, chunk.shape, shape)
+            file.write(np.ascontiguousarray(chunk).data)
+            written += len(chunk)
+    assert written == shape[0], f"{written} rows for an array of shape {shape}"
+
+
+def open_array(path: Path) -> NDArray[Any]:
+    """The array in a `.npy` file, mapped read-only: nothing is read until it is used, and processes share it."""
+    array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
+
+
+def bar() -> Progress:
+    """A progress bar on standard error; silent where that is not a terminal."""
+    console = Console(stderr=True)
+    return Progress(console=console, transient=True, disable=not console.is_terminal)
+
+
+def progress(items: Iterable[Item], total: int, description: str) -> Iterable[Item]:
+    """`items`, with a progress bar like `bar`."""
+    console = Console(stderr=True)
+    return track(items, description, total=total, console=console, transient=True, disable=not console.is_terminal)
