@@ -49,7 +49,8 @@ class Objective(objective.Objective):
 
     def forward(self, terms: Terms, weights: dict[str, Tensor]) -> Tensor:
         fixed = {name: parameter.detach() for name, parameter in self.discriminator.named_parameters()}
-        joint_B, shuffled_B = functional_call(self.discriminator, fixed, terms.z_BD).unbind(1)
+        logits_B2: Tensor = functional_call(self.discriminator, fixed, terms.z_BD)
+        joint_B, shuffled_B = logits_B2.unbind(1)
         tc = (joint_B - shuffled_B).mean()
         return terms.nll_B.mean() + terms.kl_BD.sum(1).mean() + weights["gamma"] * tc
 
