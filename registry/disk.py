@@ -1,0 +1,138 @@
+"""Three primitives that survive a kill or a power cut at any instant; the store is built of nothing else.
+
+    write_file   a new file whose bytes are on the disk when the function returns
+    claim        a finished folder becomes number n of a series, all at once, and only if n is still free
+    seal         a small record that carries its own sha256, so that a flipped bit is seen
+
+`claim` is a compare-and-swap without a lock: renaming a folder onto a folder that has content fails, on local file systems
+and on network ones.  Who loses the race re-reads and tries the next number.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from registry.errors import DamagedError, WriteError
+
+__all__ = [
+    "canonical_json",
+    "claim",
+    "make_folder",
+    "numbers",
+    "seal",
+    "sha256",
+    "sync_folder",
+    "unseal",
+    "working_folder",
+    "write_file",
+    "writing",
+]
+
+
+def sha256(data: bytes) -> str:
+    """`sha256:` and 64 hexadecimal digits."""
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def canonical_json(value: Any) -> bytes:
+    """The one way this value is written: sorted keys, no NaN, two-space indent (people read it), a final newline."""
+    return (json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Create `path` (it must not exist) and wait until its bytes are on the disk."""
+    with open(path, "xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(path: Path) -> None:
+    """Wait until the folder's list of names is on the disk.  Windows cannot and need not."""
+    if os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def make_folder(path: Path) -> None:
+    """Create `path` and its parents, each of them on the disk before the next; no matter who else does it too."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    sync_folder(path.parent)
+
+
+def numbers(series: Path) -> list[int]:
+    """The numbers that have been claimed in the folder `series`, ascending; none when it does not exist."""
+    try:
+        return sorted(int(name) for name in os.listdir(series) if name.isascii() and name.isdigit())
+    except FileNotFoundError:
+        return []
+
+
+def claim(staged: Path, series: Path, number: int) -> bool:
+    """Make the folder `staged` number `number` of `series`.  False, and nothing done, when the number is taken."""
+    try:
+        os.rename(staged, series / str(number))
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.EACCES) and (series / str(number)).exists():
+            return False
+        raise
+    sync_folder(series)
+    return True
+
+
+@contextmanager
+def working_folder(parent: Path) -> Iterator[Path]:
+    """A new folder below `parent` that is gone at the end unless it was renamed away.  A killed process leaves it to gc."""
+    make_folder(parent)
+    folder = parent / uuid.uuid4().hex
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def writing(root: Path) -> Iterator[None]:
+    """A full disk or a read-only folder becomes a `WriteError` of one line."""
+    try:
+        yield
+    except OSError as error:
+        raise WriteError(
+            f"cannot write to the model store {root}: {error.strerror or error}; nothing was changed"
+        ) from error
+
+
+def seal(record: dict[str, Any]) -> bytes:
+    """One line: the sha256 of the rest, a space, the record as JSON."""
+    body = json.dumps(record, sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
+    return hashlib.sha256(body).hexdigest().encode() + b" " + body + b"\n"
+
+
+def unseal(path: Path) -> dict[str, Any]:
+    """The record in `path`.  Raises `DamagedError` when it is missing or a single bit of it has changed."""
+    try:
+        line = path.read_bytes()
+    except OSError as error:
+        raise DamagedError(f"{path} is damaged: {error.strerror or error}") from None
+    digest, body = line[:64], line[65:-1]
+    if line[64:65] + line[-1:] != b" \n" or hashlib.sha256(body).hexdigest().encode() != digest:
+        raise DamagedError(f"{path} is damaged: it does not match its own sha256")
+    record: dict[str, Any] = json.loads(body)
+    return record

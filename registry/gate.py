@@ -1,0 +1,143 @@
+"""Publishing a torch model: what gets into the store has been measured on the very files that get into the store.
+
+    export → open with onnxruntime → compare with torch → compute the metrics → compare with what was claimed
+           → manifest and card → stage → open the staged files again → compare with torch again → publish
+
+A metric that was computed in training and cannot be had from the exported files again is not a property of the model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.codec import Codec, TorchCodec
+from models.vae import VAE
+from registry.card import model_card
+from registry.errors import DamagedError, GateError
+from registry.export import export_onnx
+from registry.inference import Model
+from registry.manifest import Lineage, Manifest, Parity, Preprocessing, parse_manifest, signature_of
+from registry.names import check_name
+from registry.store import MANIFEST, Store, Version
+
+__all__ = ["ATOL", "TOLERANCE", "measure_parity", "publish_model"]
+
+ATOL = 1e-5  # largest difference of any output from torch, float32; typical is 1e-7
+# Largest difference of a metric from its claim, relative to the larger of 1 and the claim.  Codes differ by 1e-7 between
+# torch and onnxruntime, which moves a few of them over the edge of a histogram bin or of a tree's split.
+TOLERANCE = 5e-3
+
+
+def publish_model(
+    store: Store,
+    name: str,
+    model: VAE,
+    *,
+    lineage: Lineage,
+    preprocessing: Preprocessing,
+    evaluator: Callable[[Model], Mapping[str, float]],
+    claimed: Mapping[str, float],
+    sample_images: NDArray[np.uint8],
+    sample_condition: NDArray[np.int64] | None = None,
+    pictures: Mapping[str, bytes] | None = None,
+    evaluator_version: str = "",
+    description: str = "",
+    tags: Mapping[str, str] | None = None,
+    tolerance: float = TOLERANCE,
+) -> Version:
+    """Publish `model` as the next version of `name`.
+
+    evaluator: computes metrics of the exported model.  claimed: what they should be; NaN for "not defined".
+    sample_images: uint8 (N, C, H, W) on which torch and the exported files must agree.  pictures: PNG files for the card.
+
+    Raises `GateError` when parity, signature or a metric does not hold; then nothing is published.
+    """
+    check_name(name)
+    _check_input(model, preprocessing, sample_images)
+    files = export_onnx(model)
+    draft = Manifest(
+        signature=signature_of(model.config),
+        preprocessing=preprocessing,
+        model=model.config,
+        lineage=lineage,
+        parity=Parity(inputs=len(sample_images), encoder_max_error=0, decoder_max_error=0, atol=ATOL),
+        evaluator=evaluator_version,
+        description=description,
+        tags=dict(tags or {}),
+    ).with_files(files)
+    exported = Model(draft, files, name=name)
+    torch_codec = TorchCodec(model)
+    parity = measure_parity(exported, torch_codec, sample_images, sample_condition)
+    metrics = _recomputed(evaluator(exported), claimed, tolerance)
+
+    manifest = draft.model_copy(update={"parity": parity, "metrics": metrics})
+    shown = {f"pictures/{file}": data for file, data in (pictures or {}).items()}
+    card = model_card(name, manifest, shown)
+    files = files | shown | {"card.md": card.encode()}
+
+    def gate(staged: Path) -> None:
+        measure_parity(_open_staged(staged), torch_codec, sample_images, sample_condition)
+
+    return store.publish(name, files, manifest, gate=gate)
+
+
+def measure_parity(
+    exported: Codec, original: Codec, images: NDArray[np.uint8], condition: NDArray[np.int64] | None = None
+) -> Parity:
+    """How far `exported` is from `original`, over the whole batch and over its first image alone.
+
+    Raises `GateError` when that is more than `ATOL`.
+    """
+    encoder = decoder = 0.0
+    for count in {1, len(images)}:
+        told = None if condition is None else condition[:count]
+        mu, logvar = exported.encode(images[:count], told)
+        expected_mu, expected_logvar = original.encode(images[:count], told)
+        encoder = max(encoder, _largest(mu, expected_mu), _largest(logvar, expected_logvar))
+        decoder = max(decoder, _largest(exported.decode(expected_mu, told), original.decode(expected_mu, told)))
+    if not max(encoder, decoder) <= ATOL:  # so that NaN is refused, too
+        raise GateError(
+            f"the exported files must agree with torch within {ATOL:g}, "
+            f"but the encoder is off by {encoder:.2g} and the decoder by {decoder:.2g}"
+        )
+    return Parity(inputs=len(images), encoder_max_error=encoder, decoder_max_error=decoder, atol=ATOL)
+
+
+def _largest(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    return float(np.abs(a.astype(np.float64) - b).max())
+
+
+def _recomputed(found: Mapping[str, float], claimed: Mapping[str, float], tolerance: float) -> dict[str, float | None]:
+    """The metrics as recomputed.  Raises `GateError` that names every metric that is not what was claimed."""
+    wrong = []
+    for key, claim in claimed.items():
+        value = found.get(key)
+        if value is None:
+            wrong.append(f"{key} cannot be recomputed")
+        elif math.isnan(claim) != math.isnan(value) or abs(value - claim) > tolerance * max(1.0, abs(claim)):
+            wrong.append(f"{key} is {value:.6g} instead of {claim:.6g}")
+    if wrong:
+        raise GateError(f"metrics of the exported files must be the claimed ones, but {', '.join(wrong)}")
+    return {key: float(value) if math.isfinite(value) else None for key, value in found.items()}
+
+
+def _check_input(model: VAE, preprocessing: Preprocessing, images: NDArray[np.uint8]) -> None:
+    shape = model.config.image_shape
+    if preprocessing.image_shape != shape:
+        raise GateError(f"preprocessing must give the model's images {shape}, but it gives {preprocessing.image_shape}")
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape or len(images) < 2:
+        raise GateError(f"sample_images must be uint8 (at least 2, *{shape}), but got {images.dtype} {images.shape}")
+
+
+def _open_staged(folder: Path) -> Model:
+    """The model as it lies on the disk."""
+    manifest = parse_manifest((folder / MANIFEST).read_bytes())
+    files = {name: (folder / name).read_bytes() for name in manifest.files}
+    if manifest.with_files(files) != manifest:
+        raise DamagedError(f"the files in {folder} are not those that were written")
+    return Model(manifest, files, name=str(folder))

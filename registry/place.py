@@ -1,0 +1,13 @@
+"""Where the model store is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["registry_folder"]
+
+
+def registry_folder(path: str | Path | None = None) -> Path:
+    """The argument, or the environment's VAE_REGISTRY, or `runs/_registry` here."""
+    return Path(path or os.environ.get("VAE_REGISTRY") or "runs/_registry").expanduser().absolute()

@@ -1,0 +1,63 @@
+"""Opening checked ONNX bytes with onnxruntime: named providers, no fallback, the signature that the manifest promises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import onnxruntime
+
+from registry.errors import RegistryError, UnsafeError
+from registry.manifest import Graph, TensorSpec
+from registry.onnx_safety import check_onnx
+
+__all__ = ["open_session"]
+
+_TYPES = {"float32": "tensor(float)", "int64": "tensor(int64)"}
+
+
+def open_session(data: bytes, name: str, graph: Graph, providers: Sequence[str], threads: int | None) -> Any:
+    """An `onnxruntime.InferenceSession`.  threads: of one operator; None lets onnxruntime choose.
+
+    Raises `UnsafeError` for a file that is not what it should be, `RegistryError` for a provider that is not there.
+    """
+    check_onnx(data, name)
+    _check_settings(providers, threads)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what goes wrong is raised; the rest is noise
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    try:
+        session = onnxruntime.InferenceSession(data, options, providers=list(providers))
+    except Exception as error:  # onnxruntime raises a dozen unrelated types
+        raise UnsafeError(f"onnxruntime cannot open {name}: {str(error).splitlines()[0]}") from None
+    if session.get_providers()[: len(providers)] != list(providers):
+        raise RegistryError(
+            f"provider {providers[0]} was asked for, but onnxruntime could only start {session.get_providers()}"
+        )
+    _check_tensors(session.get_inputs(), graph.inputs, name, "inputs")
+    _check_tensors(session.get_outputs(), graph.outputs, name, "outputs")
+    return session
+
+
+def _check_settings(providers: Sequence[str], threads: int | None) -> None:
+    if threads is not None and threads < 1:
+        raise RegistryError(f"threads >= 1 must hold, but got threads={threads}")
+    if isinstance(providers, str) or not providers:
+        raise RegistryError(f"providers must be a list of at least one name, but got {providers!r}")
+    there = onnxruntime.get_available_providers()
+    for provider in providers:
+        if provider not in there:
+            raise RegistryError(f"provider {provider!r} is not there: this onnxruntime has {', '.join(there)}")
+
+
+def _check_tensors(found: Sequence[Any], promised: Sequence[TensorSpec], name: str, side: str) -> None:
+    got = [(tensor.name, tensor.type, tuple(_size(size) for size in tensor.shape)) for tensor in found]
+    want = [(spec.name, _TYPES[spec.dtype], tuple(_size(size) for size in spec.shape)) for spec in promised]
+    if got != want:
+        raise UnsafeError(f"{name} must have the {side} {want}, but it has {got}")
+
+
+def _size(size: int | str | None) -> int | str:
+    """Free sizes have no agreed name: they compare equal."""
+    return size if isinstance(size, int) else "any"
