@@ -7,11 +7,13 @@
     pos_y        0 … 1                         32     the last factor varies fastest
 
 The published file is used where it is in the data folder or can be downloaded; otherwise the grid is drawn from its
-geometry (`_dsprites_drawing`), which is within 6 of 4096 pixels of every published picture it was compared with and equal
-to most.  `source` says which: "official" or "drawn".  A drawn set stays in use until the published file is put beside it.
+geometry (`_dsprites_drawing`: 257 of 258 published pictures come out equal).  `source` says which: "official" or "drawn".
+A drawn set stays in use until the published file is put beside it, so that a study does not change its data half-way.
 
 The split is published with the data set: the part of a cell is a fixed hash of its row number (`parts_of_cells`), so it
-needs no file, no seed and no order of drawing.
+needs no file, no seed and no order of drawing.  At 64×64 pixels, some small squares and ellipses look the same at two
+orientations: of the drawn set's 73,744 validation and 73,278 test pictures, 523 and 452 (0.7 % and 0.6 %) equal a training
+picture of another orientation.
 """
 
 from __future__ import annotations
@@ -75,7 +77,7 @@ def parts_of_cells() -> NDArray[np.int8]:
 
     The row number goes through the finaliser of SplitMix64 (Steele, Lea, Flood 2014) and becomes a fraction in [0, 1):
     below 0.8 is train, below 0.9 validation, the rest test.  Orientation 39 gets the part of orientation 0, because it is
-    the same picture.  Other cells can look alike too (a small square turned by 2.3°): see `load`.
+    the same picture.
     """
     factors = GRID.factors_of(np.arange(len(GRID)))
     factors[factors[:, 2] == 39, 2] = 0
