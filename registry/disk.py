@@ -11,13 +11,16 @@ and on network ones.  Who loses the race re-reads and tries the next number.
 from __future__ import annotations
 
 import errno
+import getpass
 import hashlib
 import json
 import os
+import platform
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,7 @@ __all__ = [
     "numbers",
     "seal",
     "sha256",
+    "signed",
     "sync_folder",
     "unseal",
     "working_folder",
@@ -136,3 +140,12 @@ def unseal(path: Path) -> dict[str, Any]:
         raise DamagedError(f"{path} is damaged: it does not match its own sha256")
     record: dict[str, Any] = json.loads(body)
     return record
+
+
+def signed(record: dict[str, Any]) -> dict[str, Any]:
+    """The record with the time (UTC) and who wrote it (user@host)."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        user = "unknown"
+    return record | {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "by": f"{user}@{platform.node()}"}

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from models.codec import Codec, TorchCodec
 from models.vae import VAE
 from registry.card import model_card
-from registry.errors import DamagedError, GateError
+from registry.errors import GateError
 from registry.export import export_onnx
 from registry.inference import Model
-from registry.manifest import Lineage, Manifest, Parity, Preprocessing, parse_manifest, signature_of
+from registry.manifest import Lineage, Manifest, Parity, Preprocessing, signature_of
 from registry.names import check_name
-from registry.store import MANIFEST, Store, Version
+from registry.store import Store, Version
+from registry.version import read_files
 
 __all__ = ["ATOL", "TOLERANCE", "measure_parity", "publish_model"]
 
@@ -81,7 +82,7 @@ def publish_model(
     files = files | shown | {"card.md": card.encode()}
 
     def gate(staged: Path) -> None:
-        measure_parity(_open_staged(staged), torch_codec, sample_images, sample_condition)
+        measure_parity(Model(*read_files(staged), name=name), torch_codec, sample_images, sample_condition)
 
     return store.publish(name, files, manifest, gate=gate)
 
@@ -132,12 +133,3 @@ def _check_input(model: VAE, preprocessing: Preprocessing, images: NDArray[np.ui
         raise GateError(f"preprocessing must give the model's images {shape}, but it gives {preprocessing.image_shape}")
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != shape or len(images) < 2:
         raise GateError(f"sample_images must be uint8 (at least 2, *{shape}), but got {images.dtype} {images.shape}")
-
-
-def _open_staged(folder: Path) -> Model:
-    """The model as it lies on the disk."""
-    manifest = parse_manifest((folder / MANIFEST).read_bytes())
-    files = {name: (folder / name).read_bytes() for name in manifest.files}
-    if manifest.with_files(files) != manifest:
-        raise DamagedError(f"the files in {folder} are not those that were written")
-    return Model(manifest, files, name=str(folder))

@@ -93,7 +93,7 @@ class Model:
         return (mu[0], logvar[0]) if single else (mu, logvar)
 
     def decode(self, z: NDArray[np.floating], condition: ArrayLike | None = None) -> Floats:
-        """Pixel means in [0, 1], (N, C, H, W) float32, of latents z (N, D).  Raises `RegistryError` for a wrong shape, NaN."""
+        """Pixel means in [0, 1], (N, C, H, W) float32, of latents z (N, D).  Raises `RegistryError` for a bad shape, NaN."""
         z = np.asarray(z)
         batch, single = self._batch(z, (self.signature.latent_dim,), "latents (D,)")
         if z.dtype.kind not in "fiu" or not np.isfinite(z).all():

@@ -7,6 +7,7 @@ in another store has the same digest.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -150,7 +151,7 @@ class Manifest(Config):
     description: str = ""
     files: dict[str, FileRecord] = Field(default_factory=dict)
 
-    def with_files(self, files: dict[str, bytes]) -> Manifest:
+    def with_files(self, files: Mapping[str, bytes]) -> Manifest:
         """The same manifest, with size and sha256 of these files."""
         records = {
             check_file_name(path): FileRecord(size=len(data), sha256=sha256(data)) for path, data in sorted(files.items())

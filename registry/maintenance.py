@@ -1,0 +1,158 @@
+"""Checking a whole store, and taking away what nobody needs.
+
+Both look at plain files only.  Garbage is what killed processes left in `staging/` and, when asked for, old versions without
+an alias.  A version is taken away in the order event, rename, delete, so that a kill leaves it whole or gone, and "which
+model was it" keeps its answer in the log.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from registry.disk import make_folder, numbers, sync_folder, unseal
+from registry.errors import DamagedError, RegistryError
+from registry.history import Event, aliases_in, append, read_log, retired_in
+from registry.version import MANIFEST, PUBLISHED, Version, open_version
+
+__all__ = ["Finding", "collect", "verify_model"]
+
+_TRASH = "trash-"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as it was published.  version: None for the model's log."""
+
+    name: str
+    version: int | None
+    problem: str
+
+
+def verify_model(name: str, folder: Path, only: int | None = None) -> list[Finding]:
+    """Every file of every version (or of one) and every log entry of the model in `folder`; empty when all are intact."""
+    findings = []
+    there = numbers(folder / "versions")
+    for number in there if only is None else [only]:
+        findings += [
+            Finding(name, number, problem) for problem in _version_problems(name, folder / "versions" / str(number))
+        ]
+    if only is None:
+        findings += _series_problems(name, folder, there)
+    return findings
+
+
+def collect(root: Path, names: list[str], *, grace: float, keep: int | None, dry_run: bool) -> list[str]:
+    """Take garbage away that is older than `grace` seconds; returns what it was, one line each."""
+    if grace < 0 or (keep is not None and keep < 1):
+        raise RegistryError(f"grace >= 0 and keep >= 1 must hold, but got grace={grace:g}, keep={keep}")
+    removed = []
+    for name in names if keep is not None else []:
+        assert keep is not None
+        removed += _retire_old(name, root, keep, grace, dry_run)
+    for path in _left_overs(root, grace):
+        removed.append(f"left over from a killed process: {path.relative_to(root)}")
+        if not dry_run:
+            _discard(path, root / "staging")
+    return removed
+
+
+def _version_problems(name: str, folder: Path) -> list[str]:
+    try:
+        version = open_version(name, folder)
+        expected = {MANIFEST, PUBLISHED, *version.manifest.files}
+    except RegistryError as error:
+        return [str(error)]
+    problems = []
+    for file, record in version.manifest.files.items():
+        try:
+            version.check(file, record.sha256)
+        except DamagedError as error:
+            problems.append(str(error))
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    return problems + [f"{version} has a file that was not published: {file}" for file in sorted(found - expected)]
+
+
+def _series_problems(name: str, folder: Path, versions: list[int]) -> list[Finding]:
+    """Log entries that have changed; numbers that are missing without a reason."""
+    problems, retired = [], set()
+    entries = numbers(folder / "log")
+    for number in range(1, max(entries, default=0) + 1):
+        try:
+            record = unseal(folder / "log" / str(number) / "record")
+            retired |= {record["version"]} if record["kind"] == "retired" else set()
+        except DamagedError as error:
+            problems.append(Finding(name, None, str(error)))
+    missing = set(range(1, max(versions, default=0) + 1)) - set(versions) - retired
+    return problems + [Finding(name, number, f"{name}@{number} is missing") for number in sorted(missing)]
+
+
+def _retire_old(name: str, root: Path, keep: int, grace: float, dry_run: bool) -> list[str]:
+    """Take away all but the `keep` newest versions, the aliased ones and those younger than `grace`.
+
+    The newest version always stays: the next number is the highest plus one, and a number is never used twice.
+    """
+    folder = root / "models" / name
+    removed = []
+    for number in numbers(folder / "versions")[:-keep]:
+        version = open_version(name, folder / "versions" / str(number))
+        if _age(version) < grace or number in aliases_in(read_log(name, folder / "log")).values():
+            continue
+        if dry_run or _retire(version, folder, root / "staging"):
+            removed.append(f"version without an alias: {version} ({version.digest})")
+    return removed
+
+
+def _retire(version: Version, folder: Path, staging: Path) -> bool:
+    """False when it got an alias in the meantime."""
+
+    def decide(log: list[Event]) -> dict[str, Any] | None:
+        if version.number in retired_in(log) or version.number in aliases_in(log).values():
+            return None
+        return {"kind": "retired", "version": version.number, "digest": version.digest, "published": version.published}
+
+    append(version.name, folder / "log", staging, decide)
+    if version.number not in retired_in(read_log(version.name, folder / "log")):
+        return False
+    _discard(version.folder, staging)
+    return True
+
+
+def _discard(path: Path, staging: Path) -> None:
+    """Out of sight in one step, then deleted; a kill in between leaves trash that the next `gc` finds."""
+    trash = path
+    if not path.name.startswith(_TRASH):
+        make_folder(staging)
+        trash = staging / f"{_TRASH}{uuid.uuid4().hex}"
+        os.rename(path, trash)
+        sync_folder(path.parent)
+    if trash.is_dir() and not trash.is_symlink():
+        shutil.rmtree(trash)
+    else:
+        trash.unlink()
+
+
+def _left_overs(root: Path, grace: float) -> list[Path]:
+    """What lies in staging and is older than `grace`, trash at any age, and temporary files of store.json."""
+    staging = root / "staging"
+    entries = [staging / entry for entry in sorted(os.listdir(staging))] if staging.is_dir() else []
+    entries += sorted(root.glob(".store.json.*"))
+    return [path for path in entries if path.name.startswith(_TRASH) or time.time() - _last_change(path) >= grace]
+
+
+def _last_change(path: Path) -> float:
+    """Seconds since the epoch; now, if it vanishes while we look (its owner has just finished)."""
+    try:
+        return max(each.lstat().st_mtime for each in [path, *path.rglob("*")])
+    except FileNotFoundError:
+        return time.time()
+
+
+def _age(version: Version) -> float:
+    return time.time() - datetime.fromisoformat(version.published).timestamp()

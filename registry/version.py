@@ -1,0 +1,95 @@
+"""One published version, and its files: whatever is read is checked first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from registry.disk import seal, sha256, signed, sync_folder, unseal, write_file
+from registry.errors import DamagedError, RegistryError
+from registry.manifest import Manifest, parse_manifest
+from registry.names import check_file_name
+
+__all__ = ["MANIFEST", "PUBLISHED", "Version", "check_files", "open_version", "read_files", "write_version"]
+
+MANIFEST, PUBLISHED = "manifest.json", "published"
+MAX_FILE_BYTES = 2**31 - 1  # what a protocol buffer, and so an ONNX file, can hold
+
+
+@dataclass(frozen=True)
+class Version:
+    """One published version.  digest: sha256 of its manifest, the model's identity in every store."""
+
+    name: str
+    number: int
+    digest: str
+    published: str
+    by: str
+    folder: Path = field(repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.number}"
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """Raises `DamagedError` when it is not the one that was published."""
+        return parse_manifest(self.check(MANIFEST, self.digest))
+
+    def manifest_bytes(self) -> bytes:
+        """The manifest as it is stored; its sha256 is `digest`."""
+        return self.check(MANIFEST, self.digest)
+
+    def read(self) -> dict[str, bytes]:
+        """The bytes of all files.  Raises `DamagedError` when one of them is not the one that was published."""
+        return {name: self.check(name, record.sha256) for name, record in self.manifest.files.items()}
+
+    def check(self, name: str, digest: str) -> bytes:
+        """The bytes of one file that must have this digest.  Raises `DamagedError`."""
+        try:
+            data = (self.folder / name).read_bytes()
+        except OSError as error:
+            raise DamagedError(f"{self} is damaged: {name}: {error.strerror or error}") from None
+        if sha256(data) != digest:
+            raise DamagedError(f"{self} is damaged: {self.folder / name} is not the file that was published")
+        return data
+
+
+def open_version(name: str, folder: Path) -> Version:
+    """The version in a folder that is called by its number.  Raises `DamagedError`."""
+    record: dict[str, Any] = unseal(folder / PUBLISHED)
+    return Version(name, int(folder.name), record["manifest"], record["time"], record["by"], folder)
+
+
+def write_version(folder: Path, files: dict[str, bytes], manifest: bytes) -> None:
+    """Write a version into the empty `folder` and wait until all of it is on the disk."""
+    for path, data in files.items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        write_file(folder / path, data)
+    write_file(folder / MANIFEST, manifest)
+    write_file(folder / PUBLISHED, seal(signed({"manifest": sha256(manifest)})))
+    for inner in sorted({(folder / path).parent for path in files} | {folder}, reverse=True):
+        sync_folder(inner)
+
+
+def read_files(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
+    """A version as it lies in a staging folder, its files checked against the manifest beside them."""
+    manifest = parse_manifest((folder / MANIFEST).read_bytes())
+    files = {name: (folder / name).read_bytes() for name in manifest.files}
+    check_files(files, manifest)
+    return manifest, files
+
+
+def check_files(files: dict[str, bytes], manifest: Manifest) -> None:
+    """Raises `RegistryError` unless these are exactly the manifest's files."""
+    if set(files) != set(manifest.files):
+        raise RegistryError(f"the manifest lists {sorted(manifest.files)}, but the files are {sorted(files)}")
+    for path, data in files.items():
+        check_file_name(path)
+        if path in (MANIFEST, PUBLISHED):
+            raise RegistryError(f"{path} is written by the store and cannot be one of the files")
+        if len(data) > MAX_FILE_BYTES:
+            raise RegistryError(f"a file has at most {MAX_FILE_BYTES} bytes, but {path} has {len(data)}")
+        if len(data) != manifest.files[path].size or sha256(data) != manifest.files[path].sha256:
+            raise DamagedError(f"{path} is not the file that the manifest describes")
