@@ -1,18 +1,31 @@
 """What every command line of this project shares: how it fails and how it speaks.
 
 A bad input is one line on standard error and exit status 2, never a traceback; so is a full disk or a read-only folder.
+With `--json` a command prints one JSON document and nothing else.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from models.errors import UserError
 
-__all__ = ["command_line", "run"]
+__all__ = ["AsJson", "Registry", "command_line", "print_json", "print_table", "run"]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Registry = Annotated[
+    Path | None,
+    typer.Option(
+        "--registry", help="Folder of the model store.  [default: $VAE_REGISTRY, else runs/_registry]", show_default=False
+    ),
+]
 
 
 def command_line(help_text: str) -> typer.Typer:
@@ -32,6 +45,27 @@ def run(app: typer.Typer) -> None:
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         _fail(f"{error.strerror or error}{where}")
+
+
+def print_json(value: Any) -> None:
+    """One document, indented, in the order given.  NaN has no JSON: use None."""
+    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Aligned columns.  A terminal folds long cells; a pipe or file gets whole lines, so that `grep` sees everything."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    console = Console() if sys.stdout.isatty() else Console(width=100_000)
+    console.print(table)
 
 
 def _fail(message: str) -> None:

@@ -61,10 +61,14 @@ class Store:
             return []
         return sorted(name for name in os.listdir(self.root / "models") if numbers(self._versions(name)))
 
+    def numbers(self, name: str) -> list[int]:
+        """The version numbers of a model, ascending.  Raises `NotFoundError`."""
+        self._check_model(name)
+        return numbers(self._versions(name))
+
     def versions(self, name: str) -> list[Version]:
         """All versions of a model, oldest first.  Raises `NotFoundError`."""
-        self._check_model(name)
-        return [open_version(name, self._versions(name) / str(number)) for number in numbers(self._versions(name))]
+        return [open_version(name, self._versions(name) / str(number)) for number in self.numbers(name)]
 
     def resolve(self, reference: str, version: int | None = None) -> Version:
         """The one version that is meant: see `registry.names`.  Raises `NotFoundError`."""

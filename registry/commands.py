@@ -1,0 +1,263 @@
+"""The command line of the model store: `python -m registry COMMAND`.
+
+MODEL is a name (its newest version), NAME@ALIAS, NAME@3 or sha256:….  Exit status: 0 done, 1 `verify` found damage, 2 an
+error that you can fix, in one line.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from registry import views
+from registry.console import AsJson, Registry, command_line, print_json, print_table
+from registry.errors import RegistryError
+from registry.place import registry_folder
+from registry.store import ANYWHERE, DAY, Store
+
+__all__ = ["app"]
+
+app = command_line("The store of finished models.  MODEL: a name, NAME@ALIAS, NAME@3 or sha256:….")
+
+Reference = Annotated[str, typer.Argument(metavar="MODEL", help="A name (newest version), NAME@ALIAS, NAME@3 or sha256:….")]
+
+
+@app.command("list")
+def list_models(
+    name: Annotated[str | None, typer.Option(help="Only models whose name matches, for example 'dsprites*'.")] = None,
+    alias: Annotated[str | None, typer.Option(help="Only versions with this alias.")] = None,
+    study: Annotated[str | None, typer.Option(help="Only versions from this study.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Only versions trained on this data set.")] = None,
+    sort: Annotated[str | None, typer.Option(help="A metric or a column; largest first.")] = None,
+    ascending: Annotated[bool, typer.Option("--ascending", help="Smallest first.")] = False,
+    as_json: AsJson = False,
+    registry: Registry = None,
+) -> None:
+    """All versions of all models, with their aliases and metrics."""
+    rows, damage = views.listing(Store(registry_folder(registry)), views.Filter(name, alias, study, dataset))
+    for line in damage:
+        print(f"warning: {line}", file=sys.stderr)
+    if sort is not None:
+        rows = views.sorted_by(rows, sort, ascending)
+    if as_json:
+        return print_json(rows)
+    metrics = sorted({metric for row in rows for metric in row["metrics"]})
+    columns = ["name", "version", "aliases", "dataset", "seeds", *metrics]
+    return print_table(columns, [[_cell(row, column) for column in columns] for row in rows])
+
+
+@app.command()
+def show(model: Reference, as_json: AsJson = False, registry: Registry = None) -> None:
+    """One version: its manifest, aliases, tags and description."""
+    store = Store(registry_folder(registry))
+    version = store.resolve(model)
+    aliases = [alias for alias, number in store.aliases(version.name).items() if number == version.number]
+    tags, description = store.tags(version), store.description(version)
+    if as_json:
+        notes = {"tags": tags, "description": description}
+        return print_json(views.summary(version, aliases) | notes | {"manifest": version.manifest.model_dump(mode="json")})
+    print(f"{version}  {version.digest}\naliases: {', '.join(aliases) or 'none'}\nfiles:   {version.folder}")
+    print("".join(f"tag:     {key} = {value}\n" for key, value in tags.items()) + f"{description}\n")
+    return print(version.read()["card.md"].decode() if "card.md" in version.manifest.files else "(no model card)")
+
+
+@app.command()
+def promote(
+    name: Annotated[str, typer.Argument(help="Name of the model.")],
+    version: Annotated[int, typer.Argument(help="Version number.")],
+    alias: Annotated[str, typer.Argument(help="champion, candidate or any other name.")],
+    expect: Annotated[
+        str | None, typer.Option(help="Only if the alias points to this version now ('none': to nothing).")
+    ] = None,
+    as_json: AsJson = False,
+    registry: Registry = None,
+) -> None:
+    """Point an alias to a version."""
+    store = Store(registry_folder(registry))
+    if expect is not None and expect != "none" and not expect.isdigit():
+        raise RegistryError(f"--expect is a version number or 'none', but got {expect!r}")
+    expected = ANYWHERE if expect is None else None if expect == "none" else int(expect)
+    store.set_alias(name, version, alias, expect=expected)
+    print_json({"name": name, "version": version, "alias": alias}) if as_json else print(
+        f"{name}@{alias} → version {version}"
+    )
+
+
+@app.command()
+def annotate(
+    model: Reference,
+    tag: Annotated[list[str] | None, typer.Option(help="KEY=VALUE; KEY= takes it away.  May be repeated.")] = None,
+    description: Annotated[str | None, typer.Option(help="Free text.")] = None,
+    as_json: AsJson = False,
+    registry: Registry = None,
+) -> None:
+    """Set tags and the description of a version."""
+    store = Store(registry_folder(registry))
+    version = store.resolve(model)
+    store.annotate(version, tags=dict(_tag(text) for text in tag or []), description=description)
+    tags, text = store.tags(version), store.description(version)
+    print_json({"name": version.name, "version": version.number, "tags": tags, "description": text}) if as_json else print(
+        f"{version}: {tags} {text}"
+    )
+
+
+@app.command()
+def history(
+    name: Annotated[str | None, typer.Argument(help="Name of the model; all models if left out.")] = None,
+    as_json: AsJson = False,
+    registry: Registry = None,
+) -> None:
+    """Everything that happened, oldest first."""
+    rows = [views.event_row(event) for event in Store(registry_folder(registry)).events(name)]
+    if as_json:
+        return print_json(rows)
+    columns = ("time", "name", "version", "event", "by", "details")
+    return print_table(columns, [[_flat_cell(row[column]) for column in columns] for row in rows])
+
+
+@app.command()
+def verify(
+    model: Annotated[
+        str | None, typer.Argument(metavar="MODEL", help="A name or one version; everything if left out.")
+    ] = None,
+    as_json: AsJson = False,
+    registry: Registry = None,
+) -> None:
+    """Compare every stored file with its digest.  Exit status 1 when something is damaged."""
+    store = Store(registry_folder(registry))
+    findings = store.verify(model)
+    if as_json:
+        print_json([{"name": found.name, "version": found.version, "problem": found.problem} for found in findings])
+    else:
+        print("\n".join(found.problem for found in findings) or "all intact")
+    raise typer.Exit(1 if findings else 0)
+
+
+@app.command()
+def diff(
+    a: Annotated[str, typer.Argument(metavar="A", help="A model.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another.")],
+    as_json: AsJson = False,
+    registry: Registry = None,
+) -> None:
+    """What differs between the manifests of two versions."""
+    store = Store(registry_folder(registry))
+    left, right = store.resolve(a), store.resolve(b)
+    changes = views.difference(left, right)
+    if as_json:
+        return print_json(changes)
+    return print_table(["", str(left), str(right)], [[path, *values] for path, values in changes.items()])
+
+
+@app.command()
+def gc(
+    grace_hours: Annotated[float, typer.Option(help="Leave alone what is younger.", min=0)] = DAY / 3600,
+    keep: Annotated[
+        int | None, typer.Option(help="Also retire versions without an alias, but for this many newest.", min=1)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be taken away.")] = False,
+    as_json: AsJson = False,
+    registry: Registry = None,
+) -> None:
+    """Take away what killed processes left and, with --keep, old versions without an alias."""
+    removed = Store(registry_folder(registry)).gc(grace=grace_hours * 3600, keep=keep, dry_run=dry_run)
+    print_json(removed) if as_json else print("\n".join(removed) or "nothing to take away")
+
+
+@app.command("export")
+def export_model(
+    model: Reference,
+    bundle: Annotated[Path | None, typer.Argument(help="The bundle to write (a tar file).")] = None,
+    to: Annotated[Path | None, typer.Option(help="A new folder to write instead of a bundle.")] = None,
+    layout: Annotated[str, typer.Option(help="Of the folder: files, mlflow or triton.")] = "files",
+    as_json: AsJson = False,
+    registry: Registry = None,
+) -> None:
+    """Write a version to a bundle, which `import` reads anywhere, or to a folder."""
+    from registry.bundle import export_bundle
+    from registry.layouts import export_folder
+
+    if (bundle is None) == (to is None):
+        raise RegistryError("export needs either a BUNDLE or --to FOLDER")
+    version = Store(registry_folder(registry)).resolve(model)
+    target = bundle or to
+    if bundle is not None:
+        export_bundle(version, bundle)
+    elif to is not None:
+        export_folder(version, to, layout)
+    print_json({"path": str(target), "digest": version.digest}) if as_json else print(f"{version} → {target}")
+
+
+@app.command("import")
+def import_model(
+    bundle: Annotated[Path, typer.Argument(help="A file that `export` wrote.")],
+    name: Annotated[str | None, typer.Option(help="Publish it under this name instead of its own.")] = None,
+    as_json: AsJson = False,
+    registry: Registry = None,
+) -> None:
+    """Publish the model of a bundle here; it keeps its digest."""
+    from registry.bundle import import_bundle
+
+    version = import_bundle(Store(registry_folder(registry)), bundle, name)
+    row = {"name": version.name, "version": version.number, "digest": version.digest}
+    print_json(row) if as_json else print(f"{bundle} → {version}  {version.digest}")
+
+
+@app.command()
+def encode(
+    model: Reference,
+    images: Annotated[list[Path], typer.Argument(help="Picture files, or folders of them.")],
+    out: Annotated[Path, typer.Option(help="The CSV file to write: file, mu_0 …, logvar_0 ….")],
+    condition: Annotated[int | None, typer.Option(help="Class label of all pictures, for a conditional model.")] = None,
+    as_json: AsJson = False,
+    registry: Registry = None,
+) -> None:
+    """The codes of picture files, by the model's own preprocessing."""
+    from models.files import write_atomically
+    from registry.inference import load
+
+    paths = _picture_files(images)
+    loaded = load(model, registry=registry)
+    mu, logvar = loaded.encode_files(paths, condition)
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    latents = range(loaded.signature.latent_dim)
+    table.writerow(["file", *(f"mu_{d}" for d in latents), *(f"logvar_{d}" for d in latents)])
+    table.writerows([path, *mu[row].tolist(), *logvar[row].tolist()] for row, path in enumerate(paths))
+    write_atomically(out, text.getvalue())
+    print_json({"out": str(out), "pictures": len(paths), "model": loaded.name}) if as_json else print(
+        f"{len(paths)} → {out}"
+    )
+
+
+def _picture_files(places: list[Path]) -> list[Path]:
+    """The files themselves, and all files in the folders, sorted."""
+    files = []
+    for place in places:
+        files += sorted(path for path in place.iterdir() if path.is_file()) if place.is_dir() else [place]
+    if not files:
+        raise RegistryError(f"there are no files in {', '.join(map(str, places))}")
+    return files
+
+
+def _tag(text: str) -> tuple[str, str | None]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise RegistryError(f"a tag is KEY=VALUE, but got {text!r}")
+    return key, value or None
+
+
+def _cell(row: dict[str, Any], column: str) -> str:
+    value = row[column] if column in row else row["metrics"].get(column)
+    return f"{value:.4g}" if isinstance(value, float) else _flat_cell(value)
+
+
+def _flat_cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={inner}" for key, inner in value.items() if inner is not None)
+    return ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)

@@ -1,0 +1,102 @@
+"""What the commands print, as plain data: the JSON of `--json`, from which the tables are made, too."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from registry.errors import DamagedError, NotFoundError
+from registry.history import Event
+from registry.store import Store
+from registry.version import Version
+
+__all__ = ["Filter", "difference", "event_row", "listing", "sorted_by", "summary"]
+
+FIXED = ("name", "version", "created", "dataset", "study", "trial")  # what a list can be sorted by, besides metrics
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which versions are listed: name is a pattern (`dsprites*`), the others must match exactly; None: any."""
+
+    name: str | None = None
+    alias: str | None = None
+    study: str | None = None
+    dataset: str | None = None
+
+    def accepts(self, row: dict[str, Any]) -> bool:
+        return (
+            (self.name is None or fnmatch.fnmatchcase(row["name"], self.name))
+            and (self.alias is None or self.alias in row["aliases"])
+            and (self.study is None or row["study"] == self.study)
+            and (self.dataset is None or row["dataset"] == self.dataset)
+        )
+
+
+def listing(store: Store, wanted: Filter) -> tuple[list[dict[str, Any]], list[str]]:
+    """One row a version that the filter accepts, by name, newest first; and one line for each that cannot be read."""
+    rows, damage = [], []
+    for name in store.names():
+        aliases = store.aliases(name)
+        for number in reversed(store.numbers(name)):
+            try:
+                row = summary(store.resolve(name, number), [alias for alias, at in aliases.items() if at == number])
+            except DamagedError as error:
+                damage.append(str(error))
+            else:
+                rows += [row] if wanted.accepts(row) else []
+    return rows, damage
+
+
+def sorted_by(rows: list[dict[str, Any]], key: str, ascending: bool) -> list[dict[str, Any]]:
+    """By a metric or by one of `FIXED`, largest first unless `ascending`; rows without a value come last."""
+    known = sorted({metric for row in rows for metric in row["metrics"]})
+    if rows and key not in FIXED and key not in known:
+        raise NotFoundError(f"cannot sort by {key!r}: choose one of {', '.join([*FIXED, *known])}")
+    values = {id(row): row[key] if key in FIXED else row["metrics"].get(key) for row in rows}
+    there = [row for row in rows if values[id(row)] is not None]
+    missing = [row for row in rows if values[id(row)] is None]
+    as_text = any(isinstance(values[id(row)], str) for row in there)
+    there.sort(key=lambda row: str(values[id(row)]) if as_text else values[id(row)], reverse=not ascending)
+    return there + missing
+
+
+def summary(version: Version, aliases: list[str]) -> dict[str, Any]:
+    """One version in short."""
+    manifest = version.manifest
+    lineage = manifest.lineage
+    return {
+        "name": version.name,
+        "version": version.number,
+        "aliases": aliases,
+        "metrics": manifest.metrics,
+        "created": manifest.created,
+        "dataset": lineage.dataset.name,
+        "study": lineage.study,
+        "trial": lineage.trial,
+        "seeds": lineage.seeds,
+        "digest": version.digest,
+    }
+
+
+def event_row(event: Event) -> dict[str, Any]:
+    """One event, flat."""
+    first = {"time": event.time, "name": event.name, "version": event.version, "event": event.kind, "by": event.by}
+    return first | {"details": event.details}
+
+
+def difference(a: Version, b: Version) -> dict[str, list[Any]]:
+    """What differs between two manifests: dotted path → [value in a, value in b]; None where it is missing."""
+    left, right = (dict(_flat("", version.manifest.model_dump(mode="json"))) for version in (a, b))
+    paths = [*left, *(path for path in right if path not in left)]
+    return {path: [left.get(path), right.get(path)] for path in paths if left.get(path) != right.get(path)}
+
+
+def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _flat(f"{path}.{key}" if path else str(key), inner)
+    else:
+        yield path, value
