@@ -1,0 +1,44 @@
+"""Which device and which arithmetic: chosen automatically, stated in every result."""
+
+from __future__ import annotations
+
+import platform
+from typing import Literal
+
+import torch
+
+from models.errors import UserError
+
+__all__ = ["choose_device", "choose_precision", "describe_hardware"]
+
+
+def choose_device(gpus: float = 0.0) -> torch.device:
+    """CUDA when `gpus` > 0 of it were asked for, else the CPU.  Raises `UserError` when there is no GPU to be had."""
+    if gpus <= 0:
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise UserError(f"a GPU was asked for (gpus={gpus:g}), but torch sees none on this machine")
+    if gpus < 1:  # Ray's fractions are bookkeeping only: the memory has to be capped here
+        torch.cuda.set_per_process_memory_fraction(gpus)
+    return torch.device("cuda")
+
+
+def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
+    """The dtype of the networks' arithmetic; sums, losses and parameters always stay float32."""
+    if wanted != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[wanted]
+    fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_has_bfloat16()
+    return torch.bfloat16 if fast else torch.float32
+
+
+def describe_hardware(device: torch.device) -> dict[str, str | int | bool]:
+    """What a result was computed on."""
+    kind: Literal["cuda", "cpu"] = "cuda" if device.type == "cuda" else "cpu"
+    name = torch.cuda.get_device_name(device) if kind == "cuda" else (platform.processor() or platform.machine())
+    return {"device": kind, "name": name, "threads": torch.get_num_threads(), "bfloat16": _cpu_has_bfloat16()}
+
+
+def _cpu_has_bfloat16() -> bool:
+    """AMX tiles, or AVX-512 bf16: without them bf16 is emulated and slow."""
+    cpu = torch.cpu
+    return bool(cpu._is_amx_tile_supported() or cpu._is_avx512_bf16_supported())

@@ -1,0 +1,156 @@
+"""One trial: train one or several seeds of one configuration, evaluate each, keep the models.  No Ray here either.
+
+`run_trial` is a generator of plain dictionaries.  Reports in the middle carry the training curve and the cheap metrics of a
+small sample; the last one has `final: True`, the medians over the replicates and everything the tables need.
+
+Files, all named by the configuration's digest, so that a retry finds what an interrupted try left:
+    checkpoints/<digest>-<replicate>.ckpt    while training, at most every `CHECKPOINT_SECONDS`
+    models/<digest>-<replicate>.vae          when done
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.checkpoint import save_model
+from models.codec import TorchCodec
+from models.config import Config
+from study.config import TrialConfig, run_seed
+from study.dataset import Dataset
+from study.datasets import load_dataset
+from study.device import choose_device, describe_hardware
+from study.evaluate import evaluate_codec
+from study.train import Run
+
+__all__ = ["TrialSpec", "model_path", "run_trial"]
+
+CHECKPOINT_SECONDS = 20.0
+REPORTS = 20
+LOOKS = (0.25, 0.5, 0.75)  # fractions of a run at which the cheap metrics are looked at
+LOOK_POINTS = 1_000
+CHEAP = ("recon", "kl", "mig")
+
+
+class TrialSpec(Config):
+    """What a worker needs to run one trial.  `folder` and `data` are absolute."""
+
+    number: int
+    config: TrialConfig
+    root_seed: int
+    replicates: int
+    metrics: tuple[str, ...]
+    points: int
+    folder: Path
+    data: Path
+    cpus: int = 1
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """One finished training of a trial."""
+
+    row: dict[str, Any]
+    values: dict[str, float]
+
+
+def model_path(folder: Path, digest: str, replicate: int) -> Path:
+    """Where a trial's model is kept in the study's folder."""
+    return folder / "models" / f"{digest[:16]}-{replicate}.vae"
+
+
+def run_trial(spec: TrialSpec) -> Iterator[dict[str, Any]]:
+    """Train and evaluate; yields reports, the last one with `final: True`.
+
+    A run that diverges or collapses is a result with its status and reason, not an exception.
+    """
+    import torch
+
+    torch.set_num_threads(max(1, spec.cpus))
+    device = choose_device(spec.gpus)
+    dataset = load_dataset(spec.config.dataset, spec.data, **spec.config.dataset_options)
+    digest = spec.config.digest()
+    finished: list[Replicate] = []
+    for replicate in range(spec.replicates):
+        run = Run(spec.config, dataset, run_seed(spec.root_seed, digest, replicate), device, reports=REPORTS)
+        yield from _train(spec, run, replicate)
+        finished.append(_finish(spec, run, replicate))
+    yield _final(spec, finished, describe_hardware(device))
+
+
+def _train(spec: TrialSpec, run: Run, replicate: int) -> Iterator[dict[str, Any]]:
+    """Train one replicate, continuing from its checkpoint if there is one."""
+    checkpoint = spec.folder / "checkpoints" / f"{spec.config.digest()[:16]}-{replicate}.ckpt"
+    run.resume(checkpoint)
+    saved = time.monotonic()
+    looks = [look for look in LOOKS if look * run.config.training.steps > run.step]
+    for report in run.advance():
+        row = {"replicate": replicate, "final": False, **report.row()}
+        if looks and report.progress >= looks[0]:
+            looks.pop(0)
+            row.update(_look(spec, run))
+        if time.monotonic() - saved > CHECKPOINT_SECONDS:
+            run.save(checkpoint)
+            saved = time.monotonic()
+        yield row
+    checkpoint.unlink(missing_ok=True)
+
+
+def _look(spec: TrialSpec, run: Run) -> dict[str, float]:
+    """Cheap metrics in mid-training, prefixed: they come from fewer points than the final ones."""
+    if run.status not in ("running", "complete"):
+        return {}
+    names = [name for name in CHEAP if name != "mig" or run.dataset.factors is not None]
+    found = evaluate_codec(TorchCodec(run.model), run.dataset, metrics=names, points=LOOK_POINTS, seed=spec.root_seed)
+    return {f"validation_{key}": value for key, value in found.values.items()}
+
+
+def _finish(spec: TrialSpec, run: Run, replicate: int) -> Replicate:
+    """Evaluate a finished training and keep its model."""
+    row: dict[str, Any] = {
+        "replicate": replicate,
+        "seed": run.seed,
+        "status": run.status,
+        "reason": run.reason,
+        "steps": run.step,
+        "seconds": run.seconds,
+    }
+    values: dict[str, float] = {}
+    if run.status != "diverged":
+        started = time.perf_counter()
+        evaluation = evaluate_codec(
+            TorchCodec(run.model), run.dataset, metrics=spec.metrics, points=spec.points, seed=spec.root_seed
+        )
+        values = evaluation.values
+        row |= {"evaluation_seconds": time.perf_counter() - started, "kl_per_latent": evaluation.kl_per_latent.tolist()}
+        save_model(run.model, model_path(spec.folder, spec.config.digest(), replicate))
+    return Replicate(row | values, values)
+
+
+def _final(spec: TrialSpec, finished: list[Replicate], hardware: dict[str, Any]) -> dict[str, Any]:
+    """The trial's row: medians over the replicates that have a value."""
+    worst = next((each.row for each in finished if each.row["status"] not in ("complete", "stopped")), finished[0].row)
+    keys = dict.fromkeys(key for each in finished for key in each.values)
+    medians = {key: statistics.median(e.values[key] for e in finished if key in e.values) for key in keys}
+    return {
+        "final": True,
+        "status": worst["status"],
+        "reason": worst["reason"],
+        "config_digest": spec.config.digest(),
+        "seconds": sum(each.row["seconds"] for each in finished),
+        "steps": sum(each.row["steps"] for each in finished),
+        "hardware": hardware,
+        "values": medians if worst["status"] != "diverged" else {},
+        "replicates": [each.row for each in finished],
+    }
+
+
+def dataset_record(dataset: Dataset) -> dict[str, Any]:
+    """What a study records of its data."""
+    sizes = {part: len(rows) for part, rows in dataset.parts.items()}
+    return {"name": dataset.name, "source": dataset.source, "digest": dataset.digest, "parts": sizes}
