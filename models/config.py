@@ -10,18 +10,32 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import to_jsonable_python
 
 from models.errors import UserError, explain
 from models.plugins import Plugins
 
-__all__ = ["ARCHITECTURES", "OBJECTIVES", "Condition", "Config", "LayerSize", "Likelihood", "VAEConfig", "resolve_options"]
+__all__ = [
+    "ARCHITECTURES",
+    "OBJECTIVES",
+    "Condition",
+    "Config",
+    "LayerSize",
+    "Likelihood",
+    "Options",
+    "VAEConfig",
+    "resolve_options",
+]
 
 ARCHITECTURES = Plugins("models.architectures", kind="architecture")
 OBJECTIVES = Plugins("models.objectives", kind="objective")
 
 LayerSize = Annotated[int, Field(ge=1, le=16_384)]
 """Units or channels of one layer."""
+
+Options = Annotated[dict[str, Any], AfterValidator(to_jsonable_python)]
+"""A plug-in's options as JSON has them (a tuple is a list), so that a configuration equals its stored copy."""
 
 
 class Config(BaseModel):
@@ -64,7 +78,7 @@ class VAEConfig(Config):
 
     image_shape: tuple[LayerSize, LayerSize, LayerSize]
     architecture: str = "burgess"
-    architecture_options: dict[str, Any] = Field(default_factory=dict)
+    architecture_options: Options = Field(default_factory=dict)
     latent_dim: int = Field(default=10, ge=1, le=4096)
     likelihood: Likelihood = Likelihood()
     condition: Condition | None = None
