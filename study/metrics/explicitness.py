@@ -1,0 +1,74 @@
+"""Explicitness (Ridgeway & Mozer 2018, §3): can a linear classifier read each factor from all latents together?
+
+    1/F Σ_f mean over values k of ROC-AUC(p(v_f = k | z), v_f = k)
+
+Range 0 … 1, chance 0.5, higher is better.  Cost: 1 s.
+
+As in disentanglement_lib: a multinomial logistic regression (C = 1, L-BFGS, at most 100 iterations) for each factor on 10,000
+train points, latents standardised with the train part's mean and deviation, AUC on 5,000 test points.  Differs in two cases
+where that code fails: a constant latent stays 0 (there: NaN), and values that either part lacks, or that all test points
+have, are left out of the mean.  Unchanged by permuting latents, and by scaling or shifting each of them.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import StandardScaler
+
+from study.metric import Metric
+from study.points import TEST, TRAIN, Points, check_codes
+
+__all__ = ["METRIC", "compute", "explicitness"]
+
+METRIC = Metric(
+    family="codes",
+    keys=("explicitness",),
+    direction="maximize",
+    range=(0, 1),
+    cost="seconds",
+    points=TRAIN + TEST,
+    labels=True,
+)
+
+
+def explicitness(
+    codes: NDArray[np.floating],
+    factors: NDArray[np.integer],
+    test_codes: NDArray[np.floating],
+    test_factors: NDArray[np.integer],
+) -> float:
+    """Explicitness: fitted on codes (N, D) and factors (N, F), scored on others.  Raises `UserError` for broken rules."""
+    check_codes(codes, factors)
+    check_codes(test_codes, test_factors)
+    scaler = StandardScaler().fit(codes)
+    train, test = scaler.transform(codes), scaler.transform(test_codes)
+    scores = Parallel(n_jobs=-1, prefer="threads")(
+        delayed(_auc)(train, value, test, truth) for value, truth in zip(factors.T, test_factors.T, strict=True)
+    )
+    return float(np.mean(scores))
+
+
+def compute(points: Points, seed: int) -> dict[str, float]:
+    return {"explicitness": explicitness(*points.train, *points.test)}
+
+
+def _auc(
+    train: NDArray[np.floating], value: NDArray[np.integer], test: NDArray[np.floating], truth: NDArray[np.integer]
+) -> float:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # 100 iterations are the protocol
+        classifier = LogisticRegression().fit(train, value)
+    known = [k for k in classifier.classes_ if k in truth]
+    columns = np.searchsorted(classifier.classes_, known)
+    probability = classifier.decision_function if len(classifier.classes_) == 2 else classifier.predict_proba
+    chances = probability(test)
+    if chances.ndim == 1:  # two values: the two areas are the same
+        return float(roc_auc_score(truth == classifier.classes_[1], chances))
+    return float(np.mean([roc_auc_score(truth == k, chances[:, column]) for k, column in zip(known, columns, strict=True)]))
