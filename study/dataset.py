@@ -11,16 +11,27 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import UserError
+from models.pictures import Preprocessing
 from study.factors import FactorGrid
 
-__all__ = ["PARTS", "ArrayImages", "Dataset", "Images", "PackedImages", "Part", "content_digest", "random_parts"]
+__all__ = [
+    "PARTS",
+    "ArrayImages",
+    "Dataset",
+    "Images",
+    "PackedImages",
+    "Part",
+    "content_digest",
+    "cut_validation",
+    "random_parts",
+]
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
@@ -92,6 +103,7 @@ class Dataset:
     factors   int64 (N, F), the ground truth of every image, or None; `factor_sizes[f]` is the number of values
     labels    int64 (N,), a class for every image, or None
     parts     row numbers of "train", "validation" and "test": disjoint, ascending
+    preprocessing   how the pictures were made from files, for one more file to go the same way; None where there were none
     grid      where every combination of factors is there exactly once, in order: rows by factors, samples, sweeps
     """
 
@@ -105,6 +117,7 @@ class Dataset:
     factor_sizes: tuple[int, ...] = ()
     labels: NDArray[np.int64] | None = None
     label_names: tuple[str, ...] = ()
+    preprocessing: Preprocessing | None = None
     grid: FactorGrid | None = None
     notes: tuple[str, ...] = field(default=(), compare=False)
     """What a person should be told once, one line each: "drawn from its geometry", "3 unreadable files skipped"."""
@@ -124,6 +137,11 @@ class Dataset:
             return rows
         return np.sort(np.random.default_rng(seed).choice(rows, count, replace=False))
 
+    def with_labels(self, labels: NDArray[np.int64], names: tuple[str, ...]) -> Dataset:
+        """This data set, which has no labels, with labels (N,)."""
+        assert self.labels is None and len(labels) == len(self), (len(labels), len(self))
+        return replace(self, labels=labels, label_names=names, digest=_labelled_digest(self.digest, labels))
+
     def verify(self) -> None:
         """Read everything and compare it with the digest.  Raises `UserError` when the content has changed on disk."""
         found = content_digest(self.images, self.factors, self.labels)
@@ -132,16 +150,18 @@ class Dataset:
 
 
 def content_digest(images: Images, factors: NDArray[np.int64] | None = None, labels: NDArray[np.int64] | None = None) -> str:
-    """sha256 of pictures (as stored, in order), factors and labels: names, paths and dates do not matter."""
-    shapes = [None if array is None else array.shape for array in (factors, labels)]
-    header = {"images": [len(images), *images.image_shape], "factors": shapes[0], "labels": shapes[1]}
+    """sha256 of pictures (as stored, in order) and factors, then of that and the labels: names and dates do not matter."""
+    header = {"images": [len(images), *images.image_shape], "factors": None if factors is None else factors.shape}
     digest = hashlib.sha256(json.dumps(header).encode())
     for piece in images.stored():
         digest.update(piece.data)
-    for array in (factors, labels):
-        if array is not None:
-            digest.update(np.ascontiguousarray(array, dtype="<i8").data)
-    return digest.hexdigest()
+    if factors is not None:
+        digest.update(np.ascontiguousarray(factors, dtype="<i8").data)
+    return digest.hexdigest() if labels is None else _labelled_digest(digest.hexdigest(), labels)
+
+
+def _labelled_digest(unlabelled: str, labels: NDArray[np.int64]) -> str:
+    return hashlib.sha256(unlabelled.encode() + np.ascontiguousarray(labels, dtype="<i8").tobytes()).hexdigest()
 
 
 def _pieces(array: NDArray[np.uint8], rows: int = 8192) -> Iterator[NDArray[np.uint8]]:
@@ -159,3 +179,19 @@ def random_parts(count: int, fractions: tuple[float, float] = (0.1, 0.1), seed: 
     validation, test = (max(1, round(count * fraction)) for fraction in fractions)
     cuts = np.split(order, [validation, validation + test])
     return {"validation": np.sort(cuts[0]), "test": np.sort(cuts[1]), "train": np.sort(cuts[2])}
+
+
+def cut_validation(is_test: NDArray[np.bool_], fraction: float = 0.1, seed: int = 0) -> NDArray[np.int8]:
+    """The part of every image, as an index into `PARTS`, where the test images are given: `fraction` of the others, chosen
+    at random, is for validation.  Raises `UserError` where a part would be empty.
+
+    >>> cut_validation(np.array([False] * 8 + [True] * 2), fraction=0.25).tolist()
+    [0, 0, 0, 0, 0, 1, 0, 1, 2, 2]
+    """
+    others = np.flatnonzero(~is_test)
+    if len(others) < 2 or len(others) == len(is_test):
+        raise UserError(f"2 training images and 1 test image are needed, but got {len(others)} and {is_test.sum()}")
+    chosen = np.random.default_rng(seed).choice(others, max(1, round(len(others) * fraction)), replace=False)
+    part = np.where(is_test, 2, 0).astype(np.int8)
+    part[chosen] = 1
+    return part

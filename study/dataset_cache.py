@@ -12,11 +12,11 @@ import json
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from filelock import FileLock
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress, track
 
@@ -72,20 +72,27 @@ def _read(folder: Path, key: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def save_chunks(path: Path, dtype: DTypeLike, shape: tuple[int, ...], chunks: Iterable[NDArray[np.generic]]) -> None:
-    """Write an array (N, …) to a `.npy` file, some rows at a time, so that memory stays flat.
+def save_chunks(path: Path, row: tuple[int, ...], chunks: Iterable[NDArray[np.uint8]]) -> int:
+    """Write uint8 (N, *row) to a `.npy` file, some rows at a time, so that memory stays flat.  Returns N.
 
     Plain writes rather than a writable memory map: a full disk is then an `OSError`, where a map would kill the process.
+    The header goes in last, over a reserved place, because N is known last.
     """
-    dtype, written = np.dtype(dtype), 0
-    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    count = 0
     with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
+        _write_header(file, (0, *row))
         for chunk in chunks:
-            assert chunk.dtype == dtype and chunk.shape[1:] == shape[1:], (chunk.dtype, chunk.shape, shape)
+            assert chunk.dtype == np.uint8 and chunk.shape[1:] == row, (chunk.dtype, chunk.shape, row)
             file.write(np.ascontiguousarray(chunk).data)
-            written += len(chunk)
-    assert written == shape[0], f"{written} rows for an array of shape {shape}"
+            count += len(chunk)
+        file.seek(0)
+        _write_header(file, (count, *row))
+    return count
+
+
+def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
+    # NumPy pads the header so that its first axis can grow in place.
+    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
 
 def open_array(path: Path) -> NDArray[Any]:

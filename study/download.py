@@ -14,7 +14,7 @@ from typing import Any
 from models.errors import UserError
 from study.dataset_cache import bar
 
-__all__ = ["DownloadError", "download", "file_md5", "offline"]
+__all__ = ["DownloadError", "check_reachable", "download", "file_md5", "offline"]
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 20.0  # without a single byte
@@ -55,6 +55,13 @@ def download(url: str, target: Path, md5: str) -> Path:
     finally:
         temporary.unlink(missing_ok=True)
     return target
+
+
+def check_reachable(url: str) -> None:
+    """Raises `DownloadError` within seconds where there is no network."""
+    if offline():
+        raise DownloadError("VAE_OFFLINE is set")
+    _open(url).close()
 
 
 def _open(url: str) -> Any:

@@ -58,9 +58,7 @@ class FactorGrid:
         if factors.shape[-1:] != (len(self.sizes),):
             raise UserError(f"factors must end in {len(self.sizes)} entries {self.names}, but got shape {factors.shape}")
         if ((factors < 0) | (factors >= np.array(self.sizes))).any():
-            raise UserError(
-                f"0 <= factor < size must hold for sizes {self.sizes}, but got {_first_outside(factors, self.sizes)}"
-            )
+            raise UserError(f"0 <= factor < size must hold for sizes {self.sizes}, but got {_first_outside(factors, self.sizes)}")
         return np.asarray(np.ravel_multi_index(tuple(np.moveaxis(factors, -1, 0)), self.sizes), dtype=np.int64)
 
     def values_of(self, factors: ArrayLike) -> NDArray[np.float64]:

@@ -31,7 +31,7 @@ __all__ = ["CELLS_AT_ONCE", "GEOMETRY", "POSITIONS", "ROTATIONS", "SCALES", "SHA
 
 Outline = NDArray[np.float64]  # (V, 2): corners u, v of a closed polygon, in pixels at scale 1
 
-GEOMETRY = 2  # raised whenever a pixel of the drawing changes, so that older caches are drawn again
+GEOMETRY = 3  # raised whenever a pixel of the drawing or its digest changes, so that older caches are drawn again
 SIDE = 64  # pixels
 CORNERS = 512  # of a curved outline: the polygon is within 0.0003 pixels of the curve
 SCALES = np.linspace(0.5, 1, 6)

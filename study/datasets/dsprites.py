@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import UserError
+from study.cached_dataset import refuse_argument
 from study.dataset import PARTS, Dataset, PackedImages, content_digest
 from study.dataset_cache import open_array, prepared, progress, save_chunks
 from study.datasets import _dsprites_drawing as drawing
@@ -56,8 +57,7 @@ def load(data: Path, argument: str | None) -> Dataset:
 
     Raises `UserError` when a file with the published name is not the published file.
     """
-    if argument is not None:
-        raise UserError(f"dataset dsprites takes no argument, but got dsprites:{argument}")
+    refuse_argument("dsprites", argument)
     folder = data / "dsprites"
     official, reason = _official_file(data), ""
     if official is None and not (folder / "drawn").exists():
@@ -119,13 +119,13 @@ def _open(folder: Path, key: dict[str, Any], fill: Callable[[Path], None], sourc
 
 def _draw(target: Path) -> None:
     chunks = progress(drawing.draw_all(), len(GRID) // drawing.CELLS_AT_ONCE, "drawing dSprites")
-    save_chunks(target, np.uint8, (len(GRID), BYTES), chunks)
+    save_chunks(target, (BYTES,), chunks)
 
 
 def _unpack_official(archive: Path, target: Path) -> None:
     if (found := file_md5(archive)) != OFFICIAL_MD5:
         raise UserError(f"{archive} is not the published file: MD5 {OFFICIAL_MD5} must hold, but got {found}; remove it")
-    save_chunks(target, np.uint8, (len(GRID), BYTES), progress(_packed(archive), 720, "unpacking dSprites"))
+    save_chunks(target, (BYTES,), progress(_packed(archive), 720, "unpacking dSprites"))
 
 
 def _packed(archive: Path, rows: int = 1024) -> Iterator[NDArray[np.uint8]]:

@@ -74,7 +74,7 @@ def test_content(drawn):
     assert drawn.factors.shape == (737_280, 5)
     assert drawn.factors.dtype == np.int64
     assert drawn.factors[-1].tolist() == [2, 5, 39, 31, 31]
-    assert drawn.digest == "e79a61cc03e43f2953acaa8d107882e319df4f6f411ddf67644801596720ab2d"
+    assert drawn.digest == "3bfcee336b640a3a8ac1be8100e35df3f1483887753137ba9647e23e80989e21"
     drawn.verify()
 
 

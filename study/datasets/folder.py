@@ -1,0 +1,126 @@
+"""A person's own pictures: `folder:PATH`.
+
+    PATH/*.jpg                          flat: no labels
+    PATH/CLASS/**/*.jpg                 one sub-folder a class: its name is the label
+    PATH/train/…, PATH/test/…           parts as their owner made them (`validation` too, if it is there), each flat or
+                                        with one sub-folder a class
+
+Every file that Pillow can open counts, of any size, grey or colour; it is cropped to the middle and resized as
+`models.pictures.Preprocessing` says.  Other files are skipped and named in `notes`.  Hidden files are ignored.  Where the
+owner made no parts, 10 % of the pictures chosen at random are for validation and 10 % for testing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from pydantic import ValidationError
+
+from models.errors import UserError, explain
+from models.pictures import Preprocessing
+from study.cached_dataset import Description, cached_dataset
+from study.dataset import PARTS, Dataset, cut_validation, random_parts
+from study.picture_files import save_pictures, skipped_note
+
+__all__ = ["load"]
+
+
+class Picture(NamedTuple):
+    """One candidate file; part and label as its place says, or empty."""
+
+    path: Path
+    part: str
+    label: str
+
+
+def load(data: Path, argument: str | None, image_size: int = 64, mode: str = "RGB", crop: str = "centre") -> Dataset:
+    """The pictures below `argument`, as uint8 (C, image_size, image_size); mode: "L" one grey channel, "RGB" three.
+
+    The prepared pictures are kept in the data folder and made again when a file or an option changes.
+
+    Raises `UserError` for a path that is no folder, loose pictures beside class folders, no readable picture, bad options.
+    """
+    if argument is None:
+        raise UserError("dataset folder needs the pictures' folder: write folder:PATH")
+    root = Path(argument).expanduser().absolute()
+    try:
+        preprocessing = Preprocessing.model_validate({"size": (image_size, image_size), "mode": mode, "crop": crop})
+    except ValidationError as error:
+        raise UserError(f"dataset folder: {explain(error)}") from None
+
+    pictures = _find(root)
+    options = {"path": str(root), **preprocessing.model_dump(mode="json")}
+    place = data / "cache" / f"folder-{_digest(options)[:16]}"
+    build = partial(_build, root, pictures, preprocessing)
+    return cached_dataset(f"folder:{root}", place, {**options, "files": _files_digest(pictures)}, build, preprocessing)
+
+
+def _build(root: Path, pictures: list[Picture], preprocessing: Preprocessing, place: Path) -> Description:
+    files = [picture.path for picture in pictures]
+    readable = save_pictures(place / "images.npy", files, preprocessing, "reading pictures")
+    found = [picture for picture, good in zip(pictures, readable, strict=True) if good]
+    names = sorted({picture.label for picture in found})
+    labelled = names != [""]
+    return Description(
+        source="folder",
+        part=_parts(found),
+        labels=np.array([names.index(picture.label) for picture in found], dtype=np.int64) if labelled else None,
+        label_names=tuple(names) if labelled else (),
+        notes=skipped_note(files, readable, root),
+    )
+
+
+def _parts(found: list[Picture]) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
+    given = np.array([picture.part for picture in found])
+    if (given == "").all():
+        part = np.zeros(len(found), np.int8)
+        for name, rows in random_parts(len(found)).items():
+            part[rows] = PARTS.index(name)
+        return part
+    if (given == "validation").any():
+        return np.array([PARTS.index(name) for name in given], dtype=np.int8)
+    return cut_validation(given == "test")
+
+
+def _find(root: Path) -> list[Picture]:
+    """All candidates below `root`, in the order of their paths."""
+    if not root.is_dir():
+        raise UserError(f"{root} is not a folder: folder:PATH needs a folder of pictures")
+    _, folders = _entries(root)
+    names = {folder.name for folder in folders}
+    if {"train", "test"} <= names <= {"train", "test", "validation"}:
+        return [picture for folder in folders for picture in _classes(folder, folder.name)]
+    return _classes(root, "")
+
+
+def _classes(root: Path, part: str) -> list[Picture]:
+    loose, folders = _entries(root)
+    if loose and folders:
+        raise UserError(
+            f"{root} must hold either pictures or one sub-folder a class, "
+            f"but got both: {loose[0].name} beside {folders[0].name}/"
+        )
+    below = [(Path(at) / name, folder.name) for folder in folders for at, _, names in os.walk(folder) for name in names]
+    below = [(path, label) for path, label in below if not path.name.startswith(".")]
+    return [Picture(path, part, label) for path, label in sorted([(path, "") for path in loose] + below)]
+
+
+def _entries(root: Path) -> tuple[list[Path], list[Path]]:
+    entries = sorted(path for path in root.iterdir() if not path.name.startswith("."))
+    return [path for path in entries if path.is_file()], [path for path in entries if path.is_dir()]
+
+
+def _files_digest(pictures: list[Picture]) -> str:
+    """Changes whenever a file is added, removed, renamed or written."""
+    stats = [(str(picture.path), picture.path.stat()) for picture in pictures]
+    return _digest([[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats])
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
