@@ -96,7 +96,7 @@ def test_every_objective_has_a_golden_curve() -> None:
 
 def test_no_two_cases_have_the_same_curve() -> None:
     """Otherwise an option did nothing."""
-    losses = [tuple(round(loss, 1) for loss in golden["loss"]) for golden in json.loads(GOLDEN.read_text()).values()]
+    losses = [tuple(round(loss, 2) for loss in golden["loss"]) for golden in json.loads(GOLDEN.read_text()).values()]
     assert len(set(losses)) == len(losses)
 
 
