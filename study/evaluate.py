@@ -27,7 +27,7 @@ from study.metric import Cost
 from study.metrics import compute, metric_of, plugins_of, possible_metrics, requested
 from study.points import Points
 
-__all__ = ["EVALUATOR", "Evaluation", "collapsed", "evaluate_codec", "possible"]
+__all__ = ["EVALUATOR", "Evaluation", "collapsed", "evaluate_codec", "evaluate_seeds", "possible"]
 
 EVALUATOR = "1"
 """Raised by one whenever a change here or in a metric changes numbers; stored with every number."""
@@ -85,7 +85,8 @@ def evaluate_codec(
     """
     config = _config(codec) if config is None else config
     _check(config, dataset, metrics)
-    encoding = encode(codec, config, dataset, dataset.sample(part, points, seed), seed)
+    rows = np.random.default_rng(seed).permutation(dataset.sample(part, points, seed))
+    encoding = encode(codec, config, dataset, rows, seed)
     results = {name: compute(name, _evidence(name, encoding), seed) for name in plugins_of(metrics)}
     values = requested(metrics, results)
     return Evaluation(
@@ -97,6 +98,22 @@ def evaluate_codec(
         baseline=encoding.baseline if "recon" in values else None,
         encoding=encoding,
     )
+
+
+def evaluate_seeds(encodings: Sequence[Encoding], metrics: Sequence[str], seed: int = 0) -> dict[str, float]:
+    """Metrics of several seeds of one configuration (`udr`), from the encodings of their `Evaluation`s.
+
+    Raises `UserError` for a metric of another family, fewer than two seeds, or encodings of different images.
+    """
+    for name in metrics:
+        if metric_of(name).family != "seeds":
+            raise UserError(f"{name} is a metric of one model, not of several seeds")
+    first = encodings[0] if encodings else None
+    if any(
+        each.dataset.digest != first.dataset.digest or not np.array_equal(each.rows, first.rows) for each in encodings if first
+    ):
+        raise UserError("all seeds must be evaluated on the same images, but these encodings are of different ones")
+    return requested(metrics, {name: compute(name, encodings, seed) for name in plugins_of(metrics)})
 
 
 def possible(dataset: Dataset, cost: Cost = "seconds") -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BINS", "binned", "entropies", "mutual_information"]
+__all__ = ["BINS", "binned", "entropies", "gaps", "modularities", "mutual_information"]
 
 BINS = 20
 
@@ -34,6 +34,20 @@ def mutual_information(codes: NDArray[np.floating], factors: NDArray[np.integer]
 def entropies(factors: NDArray[np.integer]) -> Floats:
     """H(v_f) of the sample, in nats, shape (F,)."""
     return np.array([_entropy(np.unique(column, return_counts=True)[1]) for column in factors.T])
+
+
+def gaps(codes: NDArray[np.floating], factors: NDArray[np.integer]) -> Floats:
+    """[I(z_(1); v_f) − I(z_(2); v_f)] / H(v_f) of every factor, (F,): what the best latent knows beyond the second best."""
+    ordered = np.sort(mutual_information(codes, factors), axis=0)
+    return np.asarray((ordered[-1] - ordered[-2]) / entropies(factors))
+
+
+def modularities(codes: NDArray[np.floating], factors: NDArray[np.integer]) -> Floats:
+    """1 − Σ_{f ≠ f*} I(z_d; v_f)² / ((F − 1) I(z_d; v_f*)²) of every latent, (D,); 0 for a latent that knows nothing."""
+    squared = mutual_information(codes, factors) ** 2
+    best = squared.max(axis=1)
+    others = (squared.sum(axis=1) - best) / (factors.shape[1] - 1)
+    return np.where(best > 0, 1 - others / np.where(best > 0, best, 1), 0)
 
 
 def _information(number: NDArray[np.int64], value: NDArray[np.int64], bins: int) -> float:

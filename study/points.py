@@ -17,26 +17,31 @@ from numpy.typing import NDArray
 
 from models.errors import UserError
 
-__all__ = ["LEAST_POINTS", "TEST", "TRAIN", "FactorRows", "Points", "check_codes"]
+__all__ = ["ACTIVE", "LEAST_POINTS", "TEST", "TRAIN", "FactorRows", "Points", "check_codes"]
 
 TRAIN, TEST = 10_000, 5_000
 GRID = 10 * (TRAIN + TEST)
 LEAST_POINTS = 400
 """20 points in each of the 20 bins of a latent.  Below, the plug-in estimates of mutual information are mostly bias."""
 
+ACTIVE = 0.05
+"""Standard deviation of a latent's mean below which disentanglement_lib's settings count the latent as dead."""
+
 Codes = NDArray[np.floating]
 Factors = NDArray[np.integer]
 
 
-def check_codes(codes: Codes, factors: Factors, *, least_points: int = 1, least_latents: int = 1) -> None:
+def check_codes(codes: Codes, factors: Factors, *, least_points: int = 1, least_latents: int = 1, least_factors: int = 1) -> None:
     """codes: finite, (N, D).  factors: integers, (N, F), at least two values each.
 
     Raises `UserError` that states the broken rule and the value.
     """
     if codes.ndim != 2 or codes.shape[1] < least_latents:
         raise UserError(f"codes of shape (N, D) with D >= {least_latents} must be given, but got shape {codes.shape}")
-    if factors.ndim != 2 or factors.shape[1] < 1 or not np.issubdtype(factors.dtype, np.integer):
+    if factors.ndim != 2 or not np.issubdtype(factors.dtype, np.integer):
         raise UserError(f"integer factors of shape (N, F) must be given, but got {factors.dtype} of shape {factors.shape}")
+    if factors.shape[1] < least_factors:
+        raise UserError(f"at least {least_factors} factors must be given, but got {factors.shape[1]}")
     if len(codes) != len(factors):
         raise UserError(f"codes and factors must have the same length, but got {len(codes)} and {len(factors)}")
     if len(codes) < least_points:

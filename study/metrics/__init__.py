@@ -8,14 +8,15 @@ Three families, one signature each, because they look at different things:
 
     codes   compute(points, seed)      codes (N, D) and ground-truth factors (N, F): mig sap dci dci_forest
                                        factor_vae_score beta_vae_score modularity explicitness knn.  `evaluate` runs them.
-    model   compute(encoding, seed)    posterior means and variances, images and the decoder: recon kl negative_elbo iwae
-                                       active_units total_correlation.  `study.evaluate.evaluate_codec` runs them, and the
-                                       family above on the same encodings.
+    model   compute(encoding, seed)    posterior means and variances, images and the decoder: recon kl negative_elbo
+                                       negative_iwae active_units total_correlation.  `study.evaluate.evaluate_codec` runs
+                                       them, and the family above on the same encodings.
     seeds   compute(encodings, seed)   the codes that several seeds of one configuration give to the same images: udr.
                                        `study.evaluate.evaluate_seeds` runs them.
 
 A key begins with its plug-in's name, so `metric_of("dci_forest_disentanglement")` finds its file without importing the rest.
-All metrics read the encoder mean, as published numbers do.
+Metrics of codes read the encoder mean, as published numbers do.  Where the field's published code is questionable the plain
+name follows it, and the corrected variant has a name of its own (`mig_quantile`, `modularity_active`).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from models.plugins import Plugins
 from study.metric import COSTS, Cost, Direction, Metric
 from study.points import Points
 
-__all__ = ["METRICS", "compute", "direction", "evaluate", "metric_of", "plugin_of", "possible_metrics", "requested"]
+__all__ = ["METRICS", "compute", "direction", "evaluate", "metric_of", "plugin_of", "plugins_of", "possible_metrics", "requested"]
 
 METRICS = Plugins("study.metrics", kind="metric")
 

@@ -6,7 +6,8 @@ Test accuracy, range 0 … 1, guessing gives 1/F; higher is better.  It saturate
 
 As in disentanglement_lib: scikit-learn's LogisticRegression on the unscaled mean differences, 10,000 train and 5,000
 test vectors.  Of each pair, the first image is drawn from all rows and the second from those that share the value: the
-same distribution for a whole grid.  Unchanged by permuting or shifting latents; scaling matters through the classifier's penalty.
+same distribution for a whole grid.  Unchanged by permuting or shifting latents; scaling matters through the
+classifier's penalty.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from models.errors import UserError
 from study.metric import Metric
 from study.points import FactorRows, Points, check_codes
 
@@ -47,9 +47,7 @@ def beta_vae_score(
 
     Raises `UserError` for input that breaks a rule.
     """
-    check_codes(codes, factors)
-    if factors.shape[1] < 2:
-        raise UserError(f"beta_vae_score needs at least 2 factors, but got {factors.shape[1]}")
+    check_codes(codes, factors, least_factors=2)
     rng = np.random.default_rng([seed, 2])
     rows = FactorRows(factors)
     train, test = (_differences(codes, rows, rng, count, pairs) for count in vectors)

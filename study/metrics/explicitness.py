@@ -4,10 +4,10 @@
 
 Range 0 … 1, chance 0.5, higher is better.  Cost: 1 s.
 
-As in disentanglement_lib: a multinomial logistic regression (C = 1, L-BFGS, at most 100 iterations) for each factor on 10,000
-train points, latents standardised with the train part's mean and deviation, AUC on 5,000 test points.  Differs in two cases
-where that code fails: a constant latent stays 0 (there: NaN), and values that either part lacks, or that all test points
-have, are left out of the mean.  Unchanged by permuting latents, and by scaling or shifting each of them.
+As in disentanglement_lib: a multinomial logistic regression (C = 1, L-BFGS, at most 100 iterations) for each factor on
+10,000 train points, latents standardised with the train part's mean and deviation, AUC on 5,000 test points.  Differs in
+two cases where that code fails: a constant latent stays 0 (there: NaN), and values that either part lacks are left
+out of the mean.  Unchanged by permuting latents, and by scaling or shifting each of them.
 """
 
 from __future__ import annotations
@@ -65,10 +65,6 @@ def _auc(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # 100 iterations are the protocol
         classifier = LogisticRegression().fit(train, value)
-    known = [k for k in classifier.classes_ if k in truth]
-    columns = np.searchsorted(classifier.classes_, known)
-    probability = classifier.decision_function if len(classifier.classes_) == 2 else classifier.predict_proba
-    chances = probability(test)
-    if chances.ndim == 1:  # two values: the two areas are the same
-        return float(roc_auc_score(truth == classifier.classes_[1], chances))
-    return float(np.mean([roc_auc_score(truth == k, chances[:, column]) for k, column in zip(known, columns, strict=True)]))
+    chances = classifier.predict_proba(test)
+    known = [(column, k) for column, k in enumerate(classifier.classes_) if k in truth]
+    return float(np.mean([roc_auc_score(truth == k, chances[:, column]) for column, k in known]))

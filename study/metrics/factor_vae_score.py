@@ -17,9 +17,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import UserError
 from study.metric import Metric
-from study.points import TRAIN, FactorRows, Points, check_codes
+from study.points import ACTIVE, TRAIN, FactorRows, Points, check_codes
 
 __all__ = ["METRIC", "compute", "factor_vae_score"]
 
@@ -31,7 +30,6 @@ METRIC = Metric(
     cost="seconds",
     least_factors=2,
 )
-ACTIVE = 0.05
 CHUNK = 500
 
 
@@ -47,9 +45,7 @@ def factor_vae_score(
 
     Raises `UserError` for input that breaks a rule.
     """
-    check_codes(codes, factors)
-    if factors.shape[1] < 2:
-        raise UserError(f"factor_vae_score needs at least 2 factors, but got {factors.shape[1]}")
+    check_codes(codes, factors, least_factors=2)
     rng = np.random.default_rng([seed, 1])
     few = codes[rng.integers(0, len(codes), TRAIN)]
     variances = np.var(few, axis=0, ddof=1, dtype=np.float64)
@@ -66,9 +62,7 @@ def compute(points: Points, seed: int) -> dict[str, float]:
     return {"factor_vae_score": factor_vae_score(points.codes, points.factors, seed)}
 
 
-def _votes(
-    scaled: NDArray[np.floating], rows: FactorRows, rng: np.random.Generator, count: int, width: int
-) -> NDArray[np.int64]:
+def _votes(scaled: NDArray[np.floating], rows: FactorRows, rng: np.random.Generator, count: int, width: int) -> NDArray[np.int64]:
     """How often fixing each factor made each latent vary least: (F, D)."""
     found = np.zeros((rows.factors, scaled.shape[1]), dtype=np.int64)
     for factor, number in enumerate(np.bincount(rng.integers(0, rows.factors, count), minlength=rows.factors)):

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from study.information import entropies, mutual_information
+from study.information import gaps
 from study.metric import Metric
 from study.points import TRAIN, Points, check_codes
 
@@ -26,8 +26,7 @@ METRIC = Metric(family="codes", keys=("mig",), direction="maximize", range=(0, 1
 def mig(codes: NDArray[np.floating], factors: NDArray[np.integer]) -> float:
     """MIG of codes (N, D), D ≥ 2, and integer factors (N, F).  Raises `UserError` for input that breaks a rule."""
     check_codes(codes, factors, least_latents=2)
-    ordered = np.sort(mutual_information(codes, factors), axis=0)
-    return float(np.mean((ordered[-1] - ordered[-2]) / entropies(factors)))
+    return float(gaps(codes, factors).mean())
 
 
 def compute(points: Points, seed: int) -> dict[str, float]:

@@ -11,13 +11,19 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from study.encoding import Encoding
+from study.encoding import DECODED, Encoding
 from study.metric import Metric
 
 __all__ = ["METRIC", "compute", "negative_elbo"]
 
 METRIC = Metric(
-    family="model", keys=("negative_elbo",), direction="minimize", range=(-math.inf, math.inf), unit="nats", cost="cheap"
+    family="model",
+    keys=("negative_elbo",),
+    direction="minimize",
+    range=(-math.inf, math.inf),
+    unit="nats",
+    cost="cheap",
+    points=DECODED,
 )
 
 
