@@ -22,10 +22,24 @@ from numpy.typing import NDArray
 from models.errors import UserError
 from models.plugins import Plugins
 
-__all__ = ["SCORES", "Batch", "Floats", "Plugin", "Rows", "Scores", "canonical_order", "needs", "score_batch"]
+__all__ = [
+    "DEFAULT_SCORE",
+    "SCORES",
+    "Batch",
+    "Floats",
+    "Plugin",
+    "Rows",
+    "Scores",
+    "canonical_order",
+    "needs",
+    "score_batch",
+]
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
+
+DEFAULT_SCORE = "contrast"
+"""Chosen on BatchRank's development cells (other contexts, sizes and pictures than the reported ones)."""
 
 SCORES = Plugins("models.outlier_scores", kind="outlier score")
 

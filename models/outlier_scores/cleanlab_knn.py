@@ -1,7 +1,7 @@
 """The out-of-distribution score of cleanlab: mean distance to the 10 nearest others in feature space (Kuan & Mueller 2022).
 
-Cosine distance when there are more than 3 features, else Euclidean, as cleanlab chooses; its final exp(−distance) is monotone and left
-out.  Features are mu.
+Cosine distance when there are more than 3 features, else Euclidean, as cleanlab chooses; its final exp(−distance) is
+monotone and left out.  Features are mu.
 """
 
 from __future__ import annotations

@@ -32,10 +32,9 @@ def score(batch: Batch, context: Rows) -> Scores:
 
 def _tail(values: Floats, context: Floats) -> Floats:
     """−log of the share of the context at or below each value, (n, D); never below one picture's share."""
-    below = np.stack(
-        [np.searchsorted(np.sort(c), v, side="right") for v, c in zip(values.T, context.T, strict=True)], axis=1
-    )
-    return -np.log(np.maximum(below, 1) / len(context))
+    below = np.stack([np.searchsorted(np.sort(c), v, side="right") for v, c in zip(values.T, context.T, strict=True)], axis=1)
+    tail: Floats = -np.log(np.maximum(below, 1) / len(context))
+    return tail
 
 
 def _ramp(count: int) -> Floats:

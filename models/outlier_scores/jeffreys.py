@@ -35,7 +35,7 @@ def _moments_of_others(batch: Batch, context: Rows) -> tuple[Floats, Floats]:
     left = len(context) - copies
 
     def mean_of_others(values: Floats) -> Floats:
-        return (values[context].sum(axis=0) - copies * values) / left
+        return np.asarray((values[context].sum(axis=0) - copies * values) / left)
 
     offset = mu - centre
     mean = mean_of_others(offset)

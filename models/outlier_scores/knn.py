@@ -1,7 +1,7 @@
 """Mean distance to the k nearest other pictures, in the units of the batch's aggregate posterior.
 
-Latents are divided by √(MAD² + median σ²) first.  k is a quarter of the batch (at least 5): a cluster of odd pictures smaller
-than that cannot be its own neighbourhood.  Copes with contexts of several clusters, which the Gaussian scores do not.
+Latents are divided by √(MAD² + median σ²) first.  k is a quarter of the batch (at least 5): a cluster of odd pictures
+smaller than that cannot be its own neighbourhood.  Copes with contexts of several clusters, which Gaussian scores do not.
 """
 
 from __future__ import annotations

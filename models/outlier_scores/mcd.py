@@ -32,7 +32,10 @@ def score(batch: Batch, context: Rows) -> Scores:
 def _tightest_half(mu: Floats) -> tuple[Floats, Floats]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about singular subsets: the tiny ridge above makes them usable
-        estimate = MinCovDet(random_state=0).fit(mu[canonical_order(mu)])
+        try:
+            estimate = MinCovDet(random_state=0).fit(mu[canonical_order(mu)])
+        except ValueError:  # more than half of the pictures are the same
+            return _each_latent(mu)
     return estimate.location_, estimate.covariance_
 
 

@@ -27,9 +27,7 @@ def score(batch: Batch, context: Rows) -> Scores:
     width = _median_distance(others)
     block = max(1, _BLOCK_ENTRIES // len(context))
     starts = range(0, len(batch), block)
-    return Scores(
-        np.concatenate([_witness(batch.mu, slice(start, start + block), others, context, width) for start in starts])
-    )
+    return Scores(np.concatenate([_witness(batch.mu, slice(start, start + block), others, context, width) for start in starts]))
 
 
 def _witness(mu: Floats, rows: slice, others: Floats, context: Rows, width: float) -> Floats:

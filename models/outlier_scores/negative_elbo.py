@@ -1,7 +1,7 @@
 """−ELBO at z = mu: Bernoulli −log p(x|mu) plus the KL to the prior, nats.
 
-Context-free.  Likelihoods of generative models prefer simple pictures (Nalisnick et al. 2019; Serrà et al. 2020): published AUROC
-is .09 for one held-out MNIST digit.  A baseline here.
+Context-free.  Likelihoods of generative models prefer simple pictures (Nalisnick et al. 2019; Serrà et al. 2020): the
+published AUROC for one held-out MNIST digit is .09.  A baseline here.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Average of the ranks under four different views of the batch.
 
-    score(x) = mean over members of rank(x) / n       members: robust_z, aggregate, jeffreys, knn
+    score(x) = mean over members of rank(x) / n       members: contrast, mahalanobis, knn, cleanlab_knn
 
 No single detector wins everywhere (Goldstein & Uchida 2016; Campos et al. 2016); averaging ranks needs no common scale.
 """
@@ -16,7 +16,7 @@ __all__ = ["CONTEXT", "MEMBERS", "NEEDS", "score"]
 
 NEEDS = ()
 CONTEXT = True
-MEMBERS = ("robust_z", "aggregate", "jeffreys", "knn")
+MEMBERS = ("contrast", "mahalanobis", "knn", "cleanlab_knn")
 
 
 def score(batch: Batch, context: Rows) -> Scores:

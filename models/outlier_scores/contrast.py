@@ -1,0 +1,71 @@
+"""Contrast: how much better the whole population explains a picture than its batch does.
+
+    score(x) = −2 log [ p(mu | batch) / p(mu | population) ] + constant
+             = (mu − m)ᵀ S⁻¹ (mu − m)  −  Σᵢ muᵢ² / pᵢ                                             (twice nats)
+
+A picture that is extreme under any circumstances (a flourish, a rare shape) is far from everything; what makes it odd *here* is
+being far from the batch and not from the population.  Latents in which the batch is as varied as the population cancel,
+and only what this batch has in common counts.  Read backwards it is Bayesian Sets (Ghahramani & Heller 2005); as a ratio of
+likelihoods it is the correction of Ren et al. 2019 for out-of-distribution detection, without their second model: a VAE's
+population is known beforehand, its prior N(0, I), which is what the KL term is for.
+
+    m, S   mean and covariance of the aggregate posterior of the pictures that make up the batch: Cov[mu] + E[σ²], with
+           one picture's worth of the prior's covariance added (which decides alone where there are too few pictures)
+    p      1, or the batch's own variance where that is larger: a population cannot be narrower than its batch
+
+Odd pictures must not shape the batch.  Starting from medians and MADs without correlations, each picture's weight falls
+from 1 to 0 as its score passes two robust standard deviations above the median score; m and S are estimated with these
+weights, twice.
+
+Parts are Shapley values, φᵢ = dᵢ (S⁻¹ d)ᵢ − muᵢ²/pᵢ with d = mu − m (Mayrhofer & Filzmoser 2023); they can be negative.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import expit
+
+from models.outlier_score import Batch, Floats, Rows, Scores
+from models.robust import TINY, aggregate_moments, mad
+
+__all__ = ["CONTEXT", "NEEDS", "score"]
+
+NEEDS = ()
+CONTEXT = True
+
+ROUNDS = 2
+CUT = 2.0  # robust standard deviations above the median score at which a picture's weight is ½ …
+STEEPNESS = 3.0  # … and how fast it falls there
+
+
+def score(batch: Batch, context: Rows) -> Scores:
+    """Parts: Shapley values of the contrast."""
+    centre, variance = aggregate_moments(batch, context)
+    parts = (batch.mu - centre) ** 2 / variance - batch.mu**2 / np.maximum(1, variance)
+    for _ in range(ROUNDS):
+        weights = _membership(parts.sum(axis=1)[context])
+        parts = _contrast(batch, *_moments(batch, context, weights))
+    return Scores.additive(parts)
+
+
+def _membership(scores: Floats) -> Floats:
+    """How much each context picture counts as a member of the batch, (m,), 0 … 1."""
+    middle = np.median(scores)
+    z = (scores - middle) / (mad(scores[:, None], middle)[0] + TINY)
+    return np.asarray(expit(STEEPNESS * (CUT - z)))
+
+
+def _moments(batch: Batch, context: Rows, weights: Floats) -> tuple[Floats, Floats]:
+    """m (D,) and S (D, D)."""
+    mu, total = batch.mu[context], weights.sum()
+    mean = weights @ mu / total
+    d = mu - mean
+    scatter = d.T @ (d * weights[:, None]) + np.eye(mu.shape[1])
+    noise = np.median(batch.variance[context], axis=0)
+    return mean, scatter / max(total, 2.0) + np.diag(noise)
+
+
+def _contrast(batch: Batch, mean: Floats, covariance: Floats) -> Floats:
+    d = batch.mu - mean
+    population = np.maximum(1, np.diag(covariance))
+    return np.asarray(d * np.linalg.solve(covariance, d.T).T - batch.mu**2 / population)
