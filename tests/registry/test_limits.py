@@ -72,9 +72,7 @@ def in_tmpfs(tmp_path, size, script, fill=""):
     """Run `script` in a namespace where `tmp_path/small` is a file system of that size."""
     place = tmp_path / "small"
     place.mkdir(exist_ok=True)
-    command = (
-        f'mount -t tmpfs -o size={size} tmpfs {place} && {fill or "true"} && exec {sys.executable} -c "$SCRIPT" {place}'
-    )
+    command = f'mount -t tmpfs -o size={size} tmpfs {place} && {fill or "true"} && exec {sys.executable} -c "$SCRIPT" {place}'
     if shutil.which("unshare") is None:
         pytest.skip("needs unshare")
     if subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
