@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from models.errors import UserError
 
@@ -31,6 +32,12 @@ Registry = Annotated[
 def command_line(help_text: str) -> typer.Typer:
     """A typer application with this project's habits."""
     return typer.Typer(help=help_text, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+
+
+def make_console() -> Console:
+    """Where a command writes: the terminal as it is, or lines of 160 columns where there is none."""
+    console = Console(highlight=False, soft_wrap=True)
+    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=160)
 
 
 def run(app: typer.Typer) -> None:
@@ -66,6 +73,14 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     console = Console() if sys.stdout.isatty() else Console(width=100_000)
     console.print(table)
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `3 h 20 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def _fail(message: str) -> None:

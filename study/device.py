@@ -9,7 +9,7 @@ import torch
 
 from models.errors import UserError
 
-__all__ = ["choose_device", "choose_precision", "describe_hardware"]
+__all__ = ["choose_device", "choose_precision", "describe_hardware", "gpu_count"]
 
 
 def choose_device(gpus: float = 0.0) -> torch.device:
@@ -21,6 +21,11 @@ def choose_device(gpus: float = 0.0) -> torch.device:
     if gpus < 1:  # Ray's fractions are bookkeeping only: the memory has to be capped here
         torch.cuda.set_per_process_memory_fraction(gpus)
     return torch.device("cuda")
+
+
+def gpu_count() -> int:
+    """How many GPUs torch sees on this machine."""
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 def choose_precision(wanted: str, device: torch.device) -> torch.dtype:

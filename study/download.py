@@ -7,6 +7,7 @@ import http.client
 import os
 import tempfile
 import threading
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -67,17 +68,24 @@ def check_reachable(url: str) -> None:
 def _open(url: str) -> Any:
     """The response.  In a thread of its own, because the time-out of a socket does not cover looking up the name."""
     outcome: list[Any] = []
+    given_up = threading.Event()
 
     def attempt() -> None:
         try:
             outcome.append(urllib.request.urlopen(url, timeout=READ_SECONDS))
+        except urllib.error.HTTPError as error:
+            error.close()
+            outcome.append(error)
         except Exception as error:  # carried to the caller's thread
             outcome.append(error)
+        if given_up.is_set() and not isinstance(outcome[0], Exception):
+            outcome[0].close()
 
     thread = threading.Thread(target=attempt, daemon=True)
     thread.start()
     thread.join(CONNECT_SECONDS)
     if not outcome:
+        given_up.set()
         raise DownloadError(f"no answer from {url} within {CONNECT_SECONDS:.0f} s")
     if isinstance(outcome[0], Exception):
         raise DownloadError(f"{url} cannot be reached: {outcome[0]}")

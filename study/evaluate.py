@@ -27,7 +27,7 @@ from study.metric import Cost
 from study.metrics import compute, metric_of, plugins_of, possible_metrics, requested
 from study.points import Points
 
-__all__ = ["EVALUATOR", "Evaluation", "collapsed", "evaluate_codec", "evaluate_seeds", "possible"]
+__all__ = ["EVALUATOR", "Evaluation", "check_metrics", "collapsed", "evaluate_codec", "evaluate_seeds", "possible"]
 
 EVALUATOR = "1"
 """Raised by one whenever a change here or in a metric changes numbers; stored with every number."""
@@ -142,17 +142,22 @@ def _config(codec: Codec) -> VAEConfig:
     raise TypeError(f"config= must be given for a {type(codec).__name__}")
 
 
-def _check(config: VAEConfig, dataset: Dataset, metrics: Sequence[str]) -> None:
-    if tuple(config.image_shape) != tuple(dataset.image_shape):
-        raise UserError(f"the model is for images {config.image_shape}, but {dataset.name} has {dataset.image_shape}")
+def check_metrics(dataset: Dataset, metrics: Sequence[str], seeds: int = 1) -> None:
+    """Raises `UserError` when a metric cannot be had from this data set with this many seeds of a configuration."""
     for name in metrics:
         metric = metric_of(name)
-        if metric.family == "seeds":
-            raise UserError(f"{name} needs several seeds of a configuration, but one model was given")
+        if metric.family == "seeds" and seeds < 2:
+            raise UserError(f"{name} needs at least 2 seeds of a configuration (--replicates), but got {seeds}")
         if metric.family == "codes" and dataset.factors is None:
             has = "labels, but no factors" if dataset.labels is not None else "neither factors nor labels"
             if dataset.labels is None or not metric.labels:
                 raise UserError(f"{name} needs ground-truth factors, but {dataset.name} has {has}")
+
+
+def _check(config: VAEConfig, dataset: Dataset, metrics: Sequence[str]) -> None:
+    if tuple(config.image_shape) != tuple(dataset.image_shape):
+        raise UserError(f"the model is for images {config.image_shape}, but {dataset.name} has {dataset.image_shape}")
+    check_metrics(dataset, metrics)
 
 
 def _evidence(name: str, encoding: Encoding) -> Encoding | Points:

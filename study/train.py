@@ -8,7 +8,7 @@ The hot loop never waits for the device: per-step terms add up in tensors and ar
 
 A run ends early, with its reason, when
     diverged   the loss is no longer finite
-    collapsed  half of the run or more is done and the reconstruction is no better than that of the data's mean image:
+    collapsed  half of the run and 500 steps are done and the reconstruction is no better than that of the data's mean image:
                the latents carry no information, whatever the KL says (seen with large γ: KL exactly at C, recon 565)
     stopped    early stopping: `patience` reports without a better training loss
 """
@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from models.elbo import reconstruction_nll
 from models.files import write_atomically
-from models.objective import build_objective
+from models.objective import Objective, build_objective
 from models.schedules import ramp
 from models.vae import VAE, Terms
 from study.batches import Batches, images_on
@@ -38,12 +38,13 @@ from study.config import Training, TrialConfig
 from study.dataset import Dataset
 from study.device import choose_precision
 
-__all__ = ["Report", "Run", "Status", "learning_rate"]
+__all__ = ["Report", "Run", "Status", "learning_rate", "schedules_end"]
 
 Status = Literal["running", "complete", "diverged", "collapsed", "stopped"]
 
 CHUNK = 50  # steps between two looks at the loss: a diverged run costs at most this many steps more
 COLLAPSE_AFTER = 0.5  # fraction of the run; earlier, a small C(t) keeps healthy models near the mean image
+COLLAPSE_STEPS = 500  # a healthy model may need that many to leave the mean image behind
 COLLAPSE_MARGIN = 0.02  # "no better": less than 2 % below the mean image's nats
 
 
@@ -90,7 +91,7 @@ class Run:
         self.generator = _default_generator(self.device)
         self.generator.manual_seed(self.seed)
         torch.default_generator.manual_seed(self.seed)  # parameters are drawn on the CPU, whatever the device
-        self.model = VAE(model_config).to(self.device, memory_format=torch.channels_last)  # faster on every device here
+        self.model = VAE(model_config).to(self.device).to(memory_format=torch.channels_last)
         train_size = len(self.dataset.parts["train"])
         self.objective = build_objective(
             self.config.objective, self.config.objective_options, self.config.latent_dim, train_size
@@ -177,7 +178,7 @@ class Run:
         loss = self.objective.adversary_loss(Terms(*(term.detach() for term in terms)))
         assert loss is not None, "an objective with parameters has an adversary loss"
         self.adversary.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self.adversary.step()
 
     @torch.no_grad()
@@ -212,7 +213,8 @@ class Run:
         """Decide whether the run goes on after this report."""
         if self.status != "running":
             return
-        if report.progress >= COLLAPSE_AFTER and report.recon > (1 - COLLAPSE_MARGIN) * self.mean_image_nll():
+        old_enough = report.progress >= COLLAPSE_AFTER and self.step >= COLLAPSE_STEPS
+        if old_enough and report.recon > (1 - COLLAPSE_MARGIN) * self.mean_image_nll():
             self._end(
                 "collapsed",
                 f"no information in the latents: reconstruction {report.recon:.1f} nats, the mean image alone "
@@ -293,11 +295,19 @@ def learning_rate(training: Training, progress: float) -> float:
     return ramp(progress, top, final, shape=training.lr_schedule)
 
 
+def schedules_end(objective: Objective) -> float:
+    """The fraction of a run after which the objective's weights no longer change: earlier, trials are not comparable."""
+    grid = np.linspace(0, 1, 101)
+    final = objective.weights(1.0)
+    moving = [progress for progress in grid if objective.weights(float(progress)) != final]
+    return float(moving[-1]) + 0.01 if moving else 0.0
+
+
 def _default_generator(device: torch.device) -> torch.Generator:
     """The device's global generator; `torch.manual_seed` would also queue a seeding of GPUs that nobody uses."""
     if device.type == "cpu":
         return torch.default_generator
-    torch.cuda.init()
+    torch.cuda.init()  # type: ignore[no-untyped-call]
     return torch.cuda.default_generators[device.index or 0]
 
 

@@ -6,10 +6,13 @@ small sample; the last one has `final: True`, the medians over the replicates an
 Files, all named by the configuration's digest, so that a retry finds what an interrupted try left:
     checkpoints/<digest>-<replicate>.ckpt    while training, at most every `CHECKPOINT_SECONDS`
     models/<digest>-<replicate>.vae          when done
+    histories/<digest>-<replicate>.json      when done: the reports of the training
+    logs/trial-<number>.log                  one readable line a report; also on standard output, which the dashboard shows
 """
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
 from collections.abc import Iterator
@@ -20,18 +23,20 @@ from typing import Any
 from models.checkpoint import save_model
 from models.codec import TorchCodec
 from models.config import Config
+from models.files import write_atomically
 from study.config import TrialConfig, run_seed
 from study.dataset import Dataset
 from study.datasets import load_dataset
 from study.device import choose_device, describe_hardware
 from study.evaluate import evaluate_codec
-from study.train import Run
+from study.events import trial_name
+from study.train import Run, schedules_end
 
-__all__ = ["TrialSpec", "model_path", "run_trial"]
+__all__ = ["TrialSpec", "dataset_record", "history_path", "model_path", "run_trial"]
 
 CHECKPOINT_SECONDS = 20.0
 REPORTS = 20
-LOOKS = (0.25, 0.5, 0.75)  # fractions of a run at which the cheap metrics are looked at
+LOOKS = (0.25, 0.5, 0.75, 0.9)  # fractions of a run at which the cheap metrics are looked at
 LOOK_POINTS = 1_000
 CHEAP = ("recon", "kl", "mig")
 
@@ -64,6 +69,11 @@ def model_path(folder: Path, digest: str, replicate: int) -> Path:
     return folder / "models" / f"{digest[:16]}-{replicate}.vae"
 
 
+def history_path(folder: Path, digest: str, replicate: int) -> Path:
+    """Where the reports of a training are kept in the study's folder: a JSON list of rows."""
+    return folder / "histories" / f"{digest[:16]}-{replicate}.json"
+
+
 def run_trial(spec: TrialSpec) -> Iterator[dict[str, Any]]:
     """Train and evaluate; yields reports, the last one with `final: True`.
 
@@ -86,14 +96,19 @@ def run_trial(spec: TrialSpec) -> Iterator[dict[str, Any]]:
 def _train(spec: TrialSpec, run: Run, replicate: int) -> Iterator[dict[str, Any]]:
     """Train one replicate, continuing from its checkpoint if there is one."""
     checkpoint = spec.folder / "checkpoints" / f"{spec.config.digest()[:16]}-{replicate}.ckpt"
-    run.resume(checkpoint)
+    resumed = f", continued from step {run.step}" if run.resume(checkpoint) else ""
+    _log(spec, f"replicate {replicate}: {spec.config.objective}, {spec.config.architecture}, seed {run.seed}{resumed}")
     saved = time.monotonic()
     looks = [look for look in LOOKS if look * run.config.training.steps > run.step]
     for report in run.advance():
         row = {"replicate": replicate, "final": False, **report.row()}
+        _log(
+            spec,
+            f"step {report.step}: recon {report.recon:.2f}, KL {report.kl:.2f} nats, {report.step / report.seconds:.1f} steps/s",
+        )
         if looks and report.progress >= looks[0]:
             looks.pop(0)
-            row.update(_look(spec, run))
+            row.update(_look(spec, run, replicate))
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
             run.save(checkpoint)
             saved = time.monotonic()
@@ -101,13 +116,29 @@ def _train(spec: TrialSpec, run: Run, replicate: int) -> Iterator[dict[str, Any]
     checkpoint.unlink(missing_ok=True)
 
 
-def _look(spec: TrialSpec, run: Run) -> dict[str, float]:
-    """Cheap metrics in mid-training, prefixed: they come from fewer points than the final ones."""
+def _log(spec: TrialSpec, text: str) -> None:
+    line = f"{time.strftime('%H:%M:%S')} {trial_name(spec.number)} {text}"
+    print(line, flush=True)
+    path = spec.folder / "logs" / f"{trial_name(spec.number)}.log"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a") as file:
+        file.write(line + "\n")
+
+
+def _look(spec: TrialSpec, run: Run, replicate: int) -> dict[str, float]:
+    """Cheap metrics in mid-training, prefixed: they come from fewer points than the final ones.
+
+    `comparable` is the first searched metric for the scheduler, there only when trials can be compared fairly: in the first
+    replicate, and once the objective's schedules have ended.
+    """
     if run.status not in ("running", "complete"):
         return {}
     names = [name for name in CHEAP if name != "mig" or run.dataset.factors is not None]
     found = evaluate_codec(TorchCodec(run.model), run.dataset, metrics=names, points=LOOK_POINTS, seed=spec.root_seed)
-    return {f"validation_{key}": value for key, value in found.values.items()}
+    looks = {f"validation_{key}": value for key, value in found.values.items()}
+    if replicate == 0 and run.history[-1].progress >= schedules_end(run.objective) and spec.metrics[0] in found.values:
+        looks["comparable"] = found.values[spec.metrics[0]]
+    return looks
 
 
 def _finish(spec: TrialSpec, run: Run, replicate: int) -> Replicate:
@@ -120,6 +151,7 @@ def _finish(spec: TrialSpec, run: Run, replicate: int) -> Replicate:
         "steps": run.step,
         "seconds": run.seconds,
     }
+    _log(spec, f"{run.status} {run.reason}".strip())
     values: dict[str, float] = {}
     if run.status != "diverged":
         started = time.perf_counter()
@@ -129,6 +161,8 @@ def _finish(spec: TrialSpec, run: Run, replicate: int) -> Replicate:
         values = evaluation.values
         row |= {"evaluation_seconds": time.perf_counter() - started, "kl_per_latent": evaluation.kl_per_latent.tolist()}
         save_model(run.model, model_path(spec.folder, spec.config.digest(), replicate))
+    history = json.dumps([report.row() for report in run.history])
+    write_atomically(history_path(spec.folder, spec.config.digest(), replicate), history)
     return Replicate(row | values, values)
 
 
@@ -141,6 +175,7 @@ def _final(spec: TrialSpec, finished: list[Replicate], hardware: dict[str, Any])
         "final": True,
         "status": worst["status"],
         "reason": worst["reason"],
+        "config": spec.config.model_dump(mode="json"),
         "config_digest": spec.config.digest(),
         "seconds": sum(each.row["seconds"] for each in finished),
         "steps": sum(each.row["steps"] for each in finished),

@@ -1,0 +1,50 @@
+"""The Pareto front of several metrics, and the one model to take when nobody says which.
+
+A trial is on the front when no other is at least as good in every metric and better in one.  The ideal point has the best
+value of every metric on the front; after scaling the front to [0, 1] in each metric, the trial nearest to it is the
+compromise (the "knee" that most people would pick by eye).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["nearest_ideal", "pareto_front"]
+
+
+def _costs(values: ArrayLike, directions: Sequence[str]) -> NDArray[np.float64]:
+    """Values as costs: lower is better in every column."""
+    signs = np.array([-1.0 if direction == "maximize" else 1.0 for direction in directions])
+    costs: NDArray[np.float64] = np.atleast_2d(np.asarray(values, dtype=float)) * signs
+    return costs
+
+
+def pareto_front(values: ArrayLike, directions: Sequence[str]) -> list[int]:
+    """Rows of `values` (n, metrics) on the front, best first metric first; rows with a NaN never are.
+
+    >>> pareto_front([[60, 0.1], [80, 0.3], [90, 0.2]], ["minimize", "maximize"])
+    [0, 1]
+    """
+    costs = _costs(values, directions)
+    finite = np.flatnonzero(np.isfinite(costs).all(axis=1)) if costs.size else np.array([], dtype=int)
+    front = [i for i in finite if not any(_dominates(costs[j], costs[i]) for j in finite)]
+    return sorted((int(i) for i in front), key=lambda i: tuple(costs[i]))
+
+
+def nearest_ideal(values: ArrayLike, directions: Sequence[str]) -> int:
+    """Which row of the front `values` (n ≥ 1, metrics) lies nearest the ideal point after scaling each metric to [0, 1].
+
+    >>> nearest_ideal([[60, 0.0], [70, 0.28], [90, 0.3]], ["minimize", "maximize"])
+    1
+    """
+    costs = _costs(values, directions)
+    low, high = costs.min(axis=0), costs.max(axis=0)
+    scaled = (costs - low) / np.where(high > low, high - low, 1.0)
+    return int(np.argmin(np.square(scaled).sum(axis=1)))
+
+
+def _dominates(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
+    return bool((a <= b).all() and (a < b).any())

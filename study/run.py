@@ -1,0 +1,113 @@
+"""The main job: `python -m study.run --space dsprites_capacity`.
+
+Plans a study, searches it on Ray, draws its best models and publishes them.  Everything it makes lies in `runs/<study>/` and in
+the registry; the last lines say where.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from models.errors import UserError
+from registry.console import command_line, make_console, run
+from registry.place import registry_folder
+from study.datasets import data_folder
+from study.folder import StudyFolder, runs_folder
+from study.space import SPACES, load_space
+
+__all__ = ["app", "main"]
+
+app = command_line("Search a space of VAEs: Ray schedules trials that Optuna proposes; the best become ONNX models.")
+console = make_console()
+
+
+@app.command()
+def main(
+    space: Annotated[str | None, typer.Option(help="What to search: a file in study/spaces.")] = None,
+    show_list: Annotated[bool, typer.Option("--list", help="Show all spaces with their metrics and budgets.")] = False,
+    trials: Annotated[int | None, typer.Option(min=1, help="How many trials (default: the budget's).")] = None,
+    budget: Annotated[str | None, typer.Option(help="smoke, laptop or full (default: full with a GPU, else laptop).")] = None,
+    metrics: Annotated[str | None, typer.Option(help="Searched metrics, e.g. recon,mig (default: the space's).")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Root of all randomness.")] = 0,
+    replicates: Annotated[int, typer.Option(min=1, help="Seeds trained for every trial; metrics are their medians.")] = 1,
+    sampler: Annotated[str, typer.Option(help="tpe, nsga2, random, qmc, or list (the space's grid).")] = "tpe",
+    scheduler: Annotated[str, typer.Option(help="Early stopping: none, asha or median.")] = "none",
+    dataset: Annotated[str | None, typer.Option(help="Another data set for the same knobs, e.g. folder:PATH.")] = None,
+    gpus_per_trial: Annotated[
+        float | None, typer.Option(min=0, help="May be a fraction (default: 0.25 if there is a GPU).")
+    ] = None,
+    cpus_per_trial: Annotated[int, typer.Option(min=1, help="CPU threads of a trial.")] = 1,
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster: HOST:PORT, ray://HOST:PORT or auto.")] = None,
+    resume: Annotated[str | None, typer.Option(metavar="STUDY", help="Continue an interrupted study.")] = None,
+    extend: Annotated[str | None, typer.Option(metavar="STUDY", help="Add --trials more trials to a study.")] = None,
+    name: Annotated[str | None, typer.Option(help="The study's name (default: space and time).")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of all studies (default: runs, or $VAE_RUNS).")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of data sets (default: data, or $VAE_DATA).")] = None,
+    registry: Annotated[Path | None, typer.Option(help="Model store (default: runs/_registry, or $VAE_REGISTRY).")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, measure what it will take, write nothing.")] = False,
+) -> None:
+    """Search a space, or --resume / --extend a study."""
+    if show_list:
+        _show_spaces()
+        return
+    asked = [option for option in (space, resume, extend) if option is not None]
+    if len(asked) != 1:
+        raise UserError(f"give exactly one of --space, --resume, --extend (or --list); spaces: {', '.join(SPACES.names())}")
+    runs = runs_folder(out)
+    if space is None:
+        folder = StudyFolder.find(asked[0], runs)
+        _continue(folder, resume is None, trials, dry_run=dry_run)
+    else:
+        from study.plan import Request
+
+        folder = StudyFolder.new(runs, name or f"{space}-{time.strftime('%Y%m%d-%H%M%S')}")
+        request = Request(
+            space=space, name=folder.name, data=data_folder(data), budget=budget, trials=trials, metrics=metrics, dataset=dataset,
+            seed=seed, replicates=replicates, sampler=sampler, scheduler=scheduler, cpus_per_trial=cpus_per_trial,
+            gpus_per_trial=gpus_per_trial, cluster=address is not None,
+        )  # fmt: skip
+        _begin(folder, request, dry_run=dry_run)
+    if not dry_run:
+        from study.job import search_and_publish
+
+        search_and_publish(folder, address, registry_folder(registry), console)
+
+
+def _begin(folder: StudyFolder, request, *, dry_run: bool) -> None:  # type: ignore[no-untyped-def]
+    """Plan a new study, say what it will be, and write its record."""
+    from study.plan import describe, plan
+
+    record, dataset = plan(request)
+    for line in describe(record, dataset, chosen=request.budget is not None, measure=dry_run):
+        console.print(line)
+    if not dry_run:
+        folder.write(record)
+
+
+def _continue(folder: StudyFolder, more: bool, trials: int | None, *, dry_run: bool) -> None:
+    """Raise the target of a study that is extended; say what is left to do."""
+    record = folder.record
+    if more:
+        added = trials or folder.space().budget(record.budget_name).trials
+        record = record.model_copy(update={"trials": record.trials + added})
+        if not dry_run:
+            folder.write(record)
+    console.print(f"{record.name}: {record.trials} trials of {record.budget.steps} steps in all, budget {record.budget_name}")
+
+
+def _show_spaces() -> None:
+    table = Table("space", "data", "searches", "budgets (trials × steps)", "purpose", box=None, header_style="bold")
+    for name in SPACES.names():
+        space = load_space(name).space
+        budgets = ", ".join(f"{key} {budget.trials}×{budget.steps:,}" for key, budget in space.budgets.items())
+        table.add_row(name, space.dataset, ", ".join(space.metrics), budgets, space.purpose)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    run(app)
