@@ -71,9 +71,7 @@ def promote(
     name: Annotated[str, typer.Argument(help="Name of the model.")],
     version: Annotated[int, typer.Argument(help="Version number.")],
     alias: Annotated[str, typer.Argument(help="champion, candidate or any other name.")],
-    expect: Annotated[
-        str | None, typer.Option(help="Only if the alias points to this version now ('none': to nothing).")
-    ] = None,
+    expect: Annotated[str | None, typer.Option(help="Only if the alias points to this version now ('none': to nothing).")] = None,
     as_json: AsJson = False,
     registry: Registry = None,
 ) -> None:
@@ -83,9 +81,7 @@ def promote(
         raise RegistryError(f"--expect is a version number or 'none', but got {expect!r}")
     expected = ANYWHERE if expect is None else None if expect == "none" else int(expect)
     store.set_alias(name, version, alias, expect=expected)
-    print_json({"name": name, "version": version, "alias": alias}) if as_json else print(
-        f"{name}@{alias} → version {version}"
-    )
+    print_json({"name": name, "version": version, "alias": alias}) if as_json else print(f"{name}@{alias} → version {version}")
 
 
 @app.command()
@@ -122,9 +118,7 @@ def history(
 
 @app.command()
 def verify(
-    model: Annotated[
-        str | None, typer.Argument(metavar="MODEL", help="A name or one version; everything if left out.")
-    ] = None,
+    model: Annotated[str | None, typer.Argument(metavar="MODEL", help="A name or one version; everything if left out.")] = None,
     as_json: AsJson = False,
     registry: Registry = None,
 ) -> None:
@@ -230,9 +224,7 @@ def encode(
     table.writerow(["file", *(f"mu_{d}" for d in latents), *(f"logvar_{d}" for d in latents)])
     table.writerows([path, *mu[row].tolist(), *logvar[row].tolist()] for row, path in enumerate(paths))
     write_atomically(out, text.getvalue())
-    print_json({"out": str(out), "pictures": len(paths), "model": loaded.name}) if as_json else print(
-        f"{len(paths)} → {out}"
-    )
+    print_json({"out": str(out), "pictures": len(paths), "model": loaded.name}) if as_json else print(f"{len(paths)} → {out}")
 
 
 def _picture_files(places: list[Path]) -> list[Path]:

@@ -118,9 +118,7 @@ def writing(root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise WriteError(
-            f"cannot write to the model store {root}: {error.strerror or error}; nothing was changed"
-        ) from error
+        raise WriteError(f"cannot write to the model store {root}: {error.strerror or error}; nothing was changed") from error
 
 
 def seal(record: dict[str, Any]) -> bytes:

@@ -114,9 +114,7 @@ class Model:
         z = np.random.default_rng(seed).standard_normal((n, self.signature.latent_dim), dtype=np.float32)
         return self.decode(z, condition)
 
-    def interpolate(
-        self, a: NDArray[np.generic], b: NDArray[np.generic], steps: int, condition: int | None = None
-    ) -> Floats:
+    def interpolate(self, a: NDArray[np.generic], b: NDArray[np.generic], steps: int, condition: int | None = None) -> Floats:
         """(steps, C, H, W): from image `a` to image `b` (C, H, W) along a straight line between their posterior means."""
         if steps < 2:
             raise RegistryError(f"steps >= 2 must hold, but got steps={steps}")
@@ -140,9 +138,7 @@ class Model:
         opened = [open_picture(path, self.manifest.preprocessing) for path in paths]
         return np.stack(opened) if opened else np.empty((0, *self.signature.image_shape), np.uint8)
 
-    def encode_files(
-        self, paths: Sequence[str | os.PathLike[str]], condition: ArrayLike | None = None
-    ) -> tuple[Floats, Floats]:
+    def encode_files(self, paths: Sequence[str | os.PathLike[str]], condition: ArrayLike | None = None) -> tuple[Floats, Floats]:
         """`encode(pictures(paths))`, a chunk of files at a time."""
         labels = self._labels(condition, len(paths))
         parts = []

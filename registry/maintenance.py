@@ -40,9 +40,7 @@ def verify_model(name: str, folder: Path, only: int | None = None) -> list[Findi
     findings = []
     there = numbers(folder / "versions")
     for number in there if only is None else [only]:
-        findings += [
-            Finding(name, number, problem) for problem in _version_problems(name, folder / "versions" / str(number))
-        ]
+        findings += [Finding(name, number, problem) for problem in _version_problems(name, folder / "versions" / str(number))]
     if only is None:
         findings += _series_problems(name, folder, there)
     return findings

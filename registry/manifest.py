@@ -153,9 +153,7 @@ class Manifest(Config):
 
     def with_files(self, files: Mapping[str, bytes]) -> Manifest:
         """The same manifest, with size and sha256 of these files."""
-        records = {
-            check_file_name(path): FileRecord(size=len(data), sha256=sha256(data)) for path, data in sorted(files.items())
-        }
+        records = {check_file_name(path): FileRecord(size=len(data), sha256=sha256(data)) for path, data in sorted(files.items())}
         return self.model_copy(update={"files": records})
 
     def to_bytes(self) -> bytes:

@@ -32,9 +32,7 @@ def open_session(data: bytes, name: str, graph: Graph, providers: Sequence[str],
     except Exception as error:  # onnxruntime raises a dozen unrelated types
         raise UnsafeError(f"onnxruntime cannot open {name}: {str(error).splitlines()[0]}") from None
     if session.get_providers()[: len(providers)] != list(providers):
-        raise RegistryError(
-            f"provider {providers[0]} was asked for, but onnxruntime could only start {session.get_providers()}"
-        )
+        raise RegistryError(f"provider {providers[0]} was asked for, but onnxruntime could only start {session.get_providers()}")
     _check_tensors(session.get_inputs(), graph.inputs, name, "inputs")
     _check_tensors(session.get_outputs(), graph.outputs, name, "outputs")
     return session

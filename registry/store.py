@@ -164,9 +164,7 @@ class Store:
 
         self._append(name, decide)
 
-    def annotate(
-        self, version: Version, *, tags: Mapping[str, str | None] | None = None, description: str | None = None
-    ) -> None:
+    def annotate(self, version: Version, *, tags: Mapping[str, str | None] | None = None, description: str | None = None) -> None:
         """Set some tags (None takes one away) and/or the description.  The version itself stays as it was."""
 
         def decide(log: list[Event]) -> dict[str, Any] | None:
@@ -242,9 +240,7 @@ class Store:
         except (ValueError, KeyError, TypeError):
             raise DamagedError(f"{self.root / 'store.json'} is damaged: it does not state the store's format") from None
         if found != FORMAT:
-            raise RegistryError(
-                f"{self.root} is a model store of format {found}, but this program reads {FORMAT}: upgrade it"
-            )
+            raise RegistryError(f"{self.root} is a model store of format {found}, but this program reads {FORMAT}: upgrade it")
         return True
 
     def _check_model(self, name: str) -> None:
