@@ -33,9 +33,7 @@ def noise(count: int, latent_dim: int, seed: int = 1) -> Tensor:
 def small_config(architecture: str, shape: tuple[int, int, int] = (1, 32, 32), **fields: Any) -> VAEConfig:
     """A configuration that is quick to build."""
     options = SMALL_ARCHITECTURE.get(architecture, {})
-    return VAEConfig(
-        image_shape=shape, architecture=architecture, architecture_options=options, **{"latent_dim": 5, **fields}
-    )
+    return VAEConfig(image_shape=shape, architecture=architecture, architecture_options=options, **{"latent_dim": 5, **fields})
 
 
 @torch.no_grad()

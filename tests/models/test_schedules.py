@@ -19,9 +19,7 @@ def within(value: float, low: float, high: float) -> bool:
 
 
 @given(progress=fractions, start=values, stop=values, begin=fractions, end=fractions, shape=shapes)
-def test_a_ramp_stays_between_its_ends(
-    progress: float, start: float, stop: float, begin: float, end: float, shape: str
-) -> None:
+def test_a_ramp_stays_between_its_ends(progress: float, start: float, stop: float, begin: float, end: float, shape: str) -> None:
     value = ramp(progress, start, stop, begin=begin, end=end, shape=shape)
     assert within(value, min(start, stop), max(start, stop))
 
