@@ -81,11 +81,9 @@ def _table(folder: Path) -> pd.DataFrame:
         table = pd.read_csv(folder / ATTRIBUTES, sep=r"\s+", skiprows=1)
         part = pd.read_csv(folder / PARTITION, sep=r"\s+", header=None, index_col=0)[1]
     except (ValueError, KeyError, pd.errors.ParserError) as error:
-        raise UserError(
-            f"{folder / ATTRIBUTES} or {PARTITION} is damaged ({error}): put the published files there"
-        ) from None
-    if not table.isin([-1, 1]).all(axis=None):
-        raise UserError(f"{folder / ATTRIBUTES} must hold -1 or 1 for every attribute")
+        raise UserError(f"{folder / ATTRIBUTES} or {PARTITION} is damaged ({error}): put the published files there") from None
+    if table.empty or not table.isin([-1, 1]).all(axis=None):
+        raise UserError(f"{folder / ATTRIBUTES} must hold -1 or 1 for every attribute of every picture")
     table = (table + 1) // 2
     table["part"] = part.reindex(table.index)
     if not table["part"].isin([0, 1, 2]).all():

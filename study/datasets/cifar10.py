@@ -59,8 +59,7 @@ def _bring(archive: Path, url: str, md5: str) -> None:
             download(url, archive, md5)
         except DownloadError as error:
             raise UserError(
-                f"CIFAR-10 is missing or damaged and could not be downloaded ({error}): "
-                f"put {archive.name} into {archive.parent}"
+                f"CIFAR-10 is missing or damaged and could not be downloaded ({error}): put {archive.name} into {archive.parent}"
             ) from None
     elif (found := file_md5(archive)) != md5:
         raise UserError(f"{archive} is not the published file: MD5 {md5} must hold, but got {found}; remove it")

@@ -103,8 +103,7 @@ def _classes(root: Path, part: str) -> list[Picture]:
     loose, folders = _entries(root)
     if loose and folders:
         raise UserError(
-            f"{root} must hold either pictures or one sub-folder a class, "
-            f"but got both: {loose[0].name} beside {folders[0].name}/"
+            f"{root} must hold either pictures or one sub-folder a class, but got both: {loose[0].name} beside {folders[0].name}/"
         )
     below = [(Path(at) / name, folder.name) for folder in folders for at, _, names in os.walk(folder) for name in names]
     below = [(path, label) for path, label in below if not path.name.startswith(".")]

@@ -6,9 +6,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import http.server
+import shutil
 import subprocess
 import sys
+import threading
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +24,7 @@ from study.dataset import PARTS
 from study.datasets import _dsprites_drawing as drawing
 from study.datasets import dsprites as plugin
 from study.datasets import load_dataset
+from study.download import file_md5
 
 FRAMES = Path(__file__).with_name("dsprites_frames.npz")
 SPLIT_DIGEST = "c9f9003622c89abc0e371d31d3454b5275840abb5fe6f56da465d46900e9be0a"
@@ -30,6 +36,13 @@ def drawn(dsprites):
     if dsprites.source != "drawn":
         pytest.skip("the published dSprites is in the data folder")
     return dsprites
+
+
+@pytest.fixture
+def empty(tmp_path):
+    """An empty data folder whose 400 MB are gone after the test."""
+    yield tmp_path / "data"
+    shutil.rmtree(tmp_path / "data", ignore_errors=True)
 
 
 def test_published_pictures_are_reproduced(dsprites):
@@ -90,30 +103,30 @@ def test_every_factor_value_is_in_every_part(dsprites):
         assert all(abs(share * len(share) - 1).max() < 0.1 for share in shares), "each value within 10 % of its share"
 
 
-def test_a_damaged_cache_is_drawn_again_and_a_foreign_npz_is_refused(tmp_path, drawn):
-    folder = tmp_path / "dsprites"
-    folder.mkdir()
+def test_a_damaged_cache_is_drawn_again_and_a_foreign_npz_is_refused(empty, drawn):
+    folder = empty / "dsprites"
+    folder.mkdir(parents=True)
     (folder / plugin.OFFICIAL).write_bytes(b"not a zip")
     with pytest.raises(UserError, match="is not the published file: MD5 7da33b31"):
-        load_dataset("dsprites", data=tmp_path)
+        load_dataset("dsprites", data=empty)
     assert not (folder / "official").exists(), "nothing half-written"
     (folder / plugin.OFFICIAL).unlink()
 
-    load_dataset("dsprites", data=tmp_path)
+    load_dataset("dsprites", data=empty)
     with (folder / "drawn" / "images.npy").open("r+b") as file:
         file.truncate(1000)
-    again = load_dataset("dsprites", data=tmp_path)
+    again = load_dataset("dsprites", data=empty)
     assert again.digest == drawn.digest
     again.verify()
 
 
-def test_two_processes_draw_once(tmp_path):
+def test_two_processes_draw_once(empty):
     """Both open an empty folder at the same moment: one draws, the other waits, both see the same."""
     code = (
         "import sys, numpy as np; from study.datasets import load_dataset, _dsprites_drawing as drawing\n"
         "drawn = []; fill = drawing.draw_all\n"
         "drawing.draw_all = lambda: drawn.append(1) or fill()\n"
-        f"d = load_dataset('dsprites', data={str(tmp_path)!r}); print(d.digest, len(drawn))"
+        f"d = load_dataset('dsprites', data={str(empty)!r}); print(d.digest, len(drawn))"
     )
     started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
     answers = [process.communicate(timeout=120)[0].split() for process in started]
@@ -147,3 +160,33 @@ def test_an_interrupted_drawing_leaves_nothing(tmp_path, monkeypatch):
 def test_an_argument_is_refused():
     with pytest.raises(UserError, match="takes no argument"):
         load_dataset("dsprites:large")
+
+
+@pytest.mark.slow
+def test_the_published_file_is_downloaded_and_replaces_the_drawing(empty, drawn, tmp_path, monkeypatch):
+    """With an archive of the published layout and full size, from a server on this machine."""
+    archive = tmp_path / plugin.OFFICIAL
+    _write_archive(archive, drawn)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.delenv("VAE_OFFLINE")
+        monkeypatch.setattr(plugin, "OFFICIAL_URL", f"http://127.0.0.1:{server.server_port}/{archive.name}")
+        monkeypatch.setattr(plugin, "OFFICIAL_MD5", file_md5(archive))
+        dataset = load_dataset("dsprites", data=empty)
+        server.shutdown()
+    assert (dataset.source, dataset.notes) == ("official", ())
+    assert dataset.digest == drawn.digest, "the archive holds the drawn pictures"
+    assert not (empty / "dsprites" / "drawn").exists()
+    assert load_dataset("dsprites", data=empty).source == "official"
+
+
+def _write_archive(path, dataset):
+    header = {"descr": "|u1", "fortran_order": False, "shape": (len(dataset), 64, 64)}
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("imgs.npy", "w", force_zip64=True) as file,
+    ):
+        np.lib.format.write_array_header_1_0(file, header)
+        for rows in np.array_split(np.arange(len(dataset)), 360):
+            file.write((dataset.images[rows] > 0).astype(np.uint8).data)
