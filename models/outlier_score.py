@@ -14,7 +14,7 @@ Suffixes: n pictures of the batch, m rows of the context, D latents, P pixel val
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,7 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
+Array = NDArray[Any] | None
 
 DEFAULT_SCORE = "contrast"
 """Chosen on BatchRank's development cells (other contexts, sizes and pictures than the reported ones)."""
@@ -71,6 +72,20 @@ class Batch:
         pixels = None if self.pixels is None else self.pixels[rows]
         reconstructions = None if self.reconstructions is None else self.reconstructions[rows]
         return Batch(self.mu[rows], self.logvar[rows], pixels, reconstructions)
+
+    def replaced(self, row: int, other: Batch) -> Batch:
+        """The same batch with the one picture of `other` in place of picture number `row`."""
+
+        def swapped(mine: Array, new: Array) -> Array:
+            if mine is None or new is None:
+                return None
+            copy = mine.copy()
+            copy[row] = new[0]
+            return copy
+
+        mu, logvar = swapped(self.mu, other.mu), swapped(self.logvar, other.logvar)
+        assert mu is not None and logvar is not None
+        return Batch(mu, logvar, swapped(self.pixels, other.pixels), swapped(self.reconstructions, other.reconstructions))
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,9 @@ TINY = 1e-12
 """Added to variances, in squared latent units: a model without posterior variance must not divide by zero."""
 
 
-def mad(values: Floats, centre: Floats) -> Floats:
-    """Median absolute deviation of each column, (D,), scaled to estimate σ."""
-    return MAD_TO_SIGMA * np.median(np.abs(values - centre), axis=0)
+def mad(values: Floats, centre: Floats | float) -> Floats:
+    """Median absolute deviation along the first axis, scaled to estimate σ."""
+    return np.asarray(MAD_TO_SIGMA * np.median(np.abs(values - centre), axis=0))
 
 
 def aggregate_moments(batch: Batch, context: Rows) -> tuple[Floats, Floats]:

@@ -50,8 +50,8 @@ def score(batch: Batch, context: Rows) -> Scores:
 
 def _membership(scores: Floats) -> Floats:
     """How much each context picture counts as a member of the batch, (m,), 0 … 1."""
-    middle = np.median(scores)
-    z = (scores - middle) / (mad(scores[:, None], middle)[0] + TINY)
+    middle = float(np.median(scores))
+    z = (scores - middle) / (mad(scores, middle) + TINY)
     return np.asarray(expit(STEEPNESS * (CUT - z)))
 
 
