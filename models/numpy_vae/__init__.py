@@ -11,6 +11,7 @@ a `models.vae.VAE` with the same weights must give the same loss and the same gr
     model.py           the VAE: loss and gradients of a batch
     train.py           batching and the training loop
     gradient_check.py  finite differences
+    compare.py         speed and memory against PyTorch (the only file here that imports torch)
 
 The chain rule in one convention: `forward(x)` keeps what its derivative needs; `backward(grad)` takes dL/d(output), stores
 dL/d(parameter) in `grads` and returns dL/d(input).  Shapes as in PyTorch: N images, C channels, H×W pixels, D latents.

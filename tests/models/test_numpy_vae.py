@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from torch.nn import functional as F
 from models.config import VAEConfig
 from models.errors import UserError
 from models.numpy_vae import losses as L
+from models.numpy_vae.compare import measure, sheet
 from models.numpy_vae.conv import Conv2d, ConvTranspose2d, col2im, im2col
 from models.numpy_vae.gradient_check import check_gradients, error_by_step_size, numerical_gradient, relative_error
 from models.numpy_vae.layers import Layer, Linear, ReLU, Reshape, Sigmoid
@@ -369,6 +371,12 @@ def test_a_batch_that_cannot_be_filled_is_refused(size: int) -> None:
 def test_divergence_is_an_error() -> None:
     with pytest.raises(FloatingPointError, match=r"the loss of step \d+ is"), np.errstate(all="ignore"):
         list(train(mlp((1, 28, 28), (8,), 2), strokes(64), 50, batch_size=16, learning_rate=lambda step: 1e6))
+
+
+def test_the_comparison_measures_both_libraries() -> None:
+    costs = [measure(library, "cnn", batch_size=4, steps=2) for library in ("numpy", "torch")]
+    assert all(cost.seconds_per_step > 0 and cost.peak_mb > 20 and cost.step_mb >= 0 for cost in costs)
+    assert re.fullmatch(r"cnn, batch 4: NumPy .* ms a step, PyTorch .* ms, ratio .*; steps add .* MB; .* MB", sheet(costs))
 
 
 @pytest.mark.slow
