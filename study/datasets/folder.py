@@ -106,18 +106,24 @@ def _classes(root: Path, part: str) -> list[Picture]:
             f"{root} must hold either pictures or one sub-folder a class, but got both: {loose[0].name} beside {folders[0].name}/"
         )
     below = [(Path(at) / name, folder.name) for folder in folders for at, _, names in os.walk(folder) for name in names]
-    below = [(path, label) for path, label in below if not path.name.startswith(".")]
+    below = [(path, label) for path, label in below if _is_candidate(path)]
     return [Picture(path, part, label) for path, label in sorted([(path, "") for path in loose] + below)]
 
 
 def _entries(root: Path) -> tuple[list[Path], list[Path]]:
-    entries = sorted(path for path in root.iterdir() if not path.name.startswith("."))
-    return [path for path in entries if path.is_file()], [path for path in entries if path.is_dir()]
+    entries = sorted(root.iterdir())
+    folders = [path for path in entries if path.is_dir() and not path.name.startswith(".")]
+    return [path for path in entries if _is_candidate(path)], folders
+
+
+def _is_candidate(path: Path) -> bool:
+    """A file, or a link to a file that is gone (which is then named as unreadable); not a pipe, which would never end."""
+    return not path.name.startswith(".") and (path.is_file() or (path.is_symlink() and not path.exists()))
 
 
 def _files_digest(pictures: list[Picture]) -> str:
     """Changes whenever a file is added, removed, renamed or written."""
-    stats = [(str(picture.path), picture.path.stat()) for picture in pictures]
+    stats = [(str(path), path.stat() if path.exists() else path.lstat()) for path, *_ in pictures]
     return _digest([[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats])
 
 

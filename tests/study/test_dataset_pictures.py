@@ -166,9 +166,11 @@ class TestFolder:
         whole = (tmp_path / "mine" / "004.png").read_bytes()
         (tmp_path / "mine" / "004.png").write_bytes(whole[:60])
         (tmp_path / "mine" / "notes.txt").write_text("no picture")
+        (tmp_path / "mine" / "gone.png").symlink_to("/nowhere")
+        os.mkfifo(tmp_path / "mine" / "pipe.png")
         dataset = load_dataset(f"folder:{tmp_path / 'mine'}", data=tmp_path)
         assert len(dataset) == 9
-        assert dataset.notes == ("2 of 11 files are no readable pictures and were skipped: 004.png, notes.txt",)
+        assert dataset.notes == ("3 of 12 files are no readable pictures and were skipped: 004.png, gone.png, notes.txt",)
         assert load_dataset(f"folder:{tmp_path / 'mine'}", data=tmp_path).notes == dataset.notes, "also from the cache"
 
     def test_a_changed_folder_is_read_again(self, tmp_path):
