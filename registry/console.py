@@ -18,7 +18,7 @@ from rich.console import Console
 
 from models.errors import UserError
 
-__all__ = ["AsJson", "Registry", "command_line", "print_json", "print_table", "run"]
+__all__ = ["AsJson", "Registry", "command_line", "duration", "make_console", "print_json", "print_table", "run"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Registry = Annotated[
@@ -62,7 +62,6 @@ def print_json(value: Any) -> None:
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Aligned columns.  A terminal folds long cells; a pipe or file gets whole lines, so that `grep` sees everything."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 

@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -40,6 +41,8 @@ __all__ = [
     "write_file",
     "writing",
 ]
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
 def sha256(data: bytes) -> str:
@@ -83,7 +86,7 @@ def make_folder(path: Path) -> None:
 def numbers(series: Path) -> list[int]:
     """The numbers that have been claimed in the folder `series`, ascending; none when it does not exist."""
     try:
-        return sorted(int(name) for name in os.listdir(series) if name.isascii() and name.isdigit())
+        return sorted(int(name) for name in os.listdir(series) if _NUMBER.fullmatch(name))
     except FileNotFoundError:
         return []
 

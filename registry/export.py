@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from models.vae import VAE
 
-__all__ = ["DECODER", "ENCODER", "export_onnx"]
+__all__ = ["DECODER", "ENCODER", "cpu_copy", "export_onnx"]
 
 ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
 
@@ -45,12 +45,16 @@ class _Decoder(nn.Module):
         return self.vae.decode(z, condition)
 
 
+def cpu_copy(model: VAE) -> VAE:
+    """The same model in float32 on the CPU, in evaluation mode: what the exported files are compared with."""
+    copy = VAE(model.config)
+    copy.load_state_dict({name: tensor.detach().float().cpu() for name, tensor in model.state_dict().items()})
+    return copy.eval()
+
+
 def export_onnx(model: VAE) -> dict[str, bytes]:
     """`{"encoder.onnx": …, "decoder.onnx": …}` of the model in float32, for any batch size."""
-    config = model.config
-    on_cpu = VAE(config)
-    on_cpu.load_state_dict({name: tensor.detach().float().cpu() for name, tensor in model.state_dict().items()})
-    on_cpu.eval()
+    config, on_cpu = model.config, cpu_copy(model)
     # A traced batch of 2: torch treats sizes 0 and 1 as constants.
     told = {} if config.condition is None else {"condition": torch.zeros(2, dtype=torch.int64)}
     images, latents = torch.zeros(2, *config.image_shape), torch.zeros(2, config.latent_dim)

@@ -19,7 +19,7 @@ from models.codec import Codec, TorchCodec
 from models.vae import VAE
 from registry.card import model_card
 from registry.errors import GateError
-from registry.export import export_onnx
+from registry.export import cpu_copy, export_onnx
 from registry.inference import Model
 from registry.manifest import Lineage, Manifest, Parity, Preprocessing, signature_of
 from registry.names import check_name
@@ -72,7 +72,7 @@ def publish_model(
         tags=dict(tags or {}),
     ).with_files(files)
     exported = Model(draft, files, name=name)
-    torch_codec = TorchCodec(model)
+    torch_codec = TorchCodec(cpu_copy(model))
     parity = measure_parity(exported, torch_codec, sample_images, sample_condition)
     metrics = _recomputed(evaluator(exported), claimed, tolerance)
 

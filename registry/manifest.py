@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue, StringConstraints, ValidationError
+from pydantic import Field, JsonValue, StringConstraints, ValidationError, model_validator
 
 from models.config import Config, VAEConfig
 from models.errors import explain
@@ -150,6 +150,15 @@ class Manifest(Config):
     tags: dict[str, str] = Field(default_factory=dict)
     description: str = ""
     files: dict[str, FileRecord] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Manifest:
+        if self.signature != signature_of(self.model):
+            raise ValueError("the signature must be that of the model's configuration")
+        if self.preprocessing.image_shape != self.model.image_shape:
+            got = f"{self.preprocessing.image_shape} instead of {self.model.image_shape}"
+            raise ValueError(f"preprocessing must give the model's images, but it gives {got}")
+        return self
 
     def with_files(self, files: Mapping[str, bytes]) -> Manifest:
         """The same manifest, with size and sha256 of these files."""

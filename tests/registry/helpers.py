@@ -34,7 +34,7 @@ def manifest(mig: float = 0.5, config: VAEConfig = CONFIG, **changes) -> Manifes
     """A valid manifest without files."""
     return Manifest(
         signature=signature_of(config),
-        preprocessing=PREPROCESSING,
+        preprocessing=Preprocessing(size=config.image_shape[1:], mode="L" if config.image_shape[0] == 1 else "RGB"),
         model=config,
         lineage=changes.pop("lineage", LINEAGE),
         parity=Parity(inputs=1, encoder_max_error=0, decoder_max_error=0, atol=1e-5),

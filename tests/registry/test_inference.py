@@ -212,6 +212,15 @@ def test_absent_cuda_is_an_error_not_a_fallback(published):
         load("tiny", registry=published.root, providers=["CUDAExecutionProvider", "CPUExecutionProvider"])
 
 
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_a_provider_that_does_not_start_is_an_error_not_a_fallback(published, monkeypatch):
+    """onnxruntime is asked for a provider that it claims to have, cannot start, and would silently replace by the CPU."""
+    there = [*onnxruntime.get_available_providers(), "ROCMExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: there)
+    with pytest.raises(RegistryError, match="ROCMExecutionProvider was asked for, but"):
+        load("tiny", registry=published.root, providers=["ROCMExecutionProvider"])
+
+
 @pytest.mark.skipif("CUDAExecutionProvider" not in onnxruntime.get_available_providers(), reason="needs onnxruntime with CUDA")
 def test_cuda_agrees_with_the_cpu(published, tiny):
     model = load("tiny", registry=published.root, providers=["CUDAExecutionProvider"])

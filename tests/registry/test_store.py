@@ -7,8 +7,9 @@ import json
 import pytest
 
 from registry.errors import ConflictError, DamagedError, NotFoundError, RegistryError
+from registry.manifest import parse_manifest
 from registry.store import Store
-from tests.registry.helpers import FILES, manifest, publish, snapshot
+from tests.registry.helpers import CONDITIONAL, FILES, manifest, publish, snapshot
 
 
 @pytest.fixture
@@ -261,3 +262,12 @@ def test_gc_refuses_senseless_limits(three, bad):
     with pytest.raises(RegistryError, match="must hold"):
         three.gc(**bad)
     assert three.numbers("tiny") == [1, 2, 3]
+
+
+def test_a_manifest_that_contradicts_itself_is_refused():
+    good = json.loads(manifest().to_bytes())
+    other = json.loads(manifest(config=CONDITIONAL).to_bytes())
+    for change in ({"signature": other["signature"]}, {"preprocessing": good["preprocessing"] | {"size": [9, 9]}}):
+        with pytest.raises(RegistryError, match="must"):
+            parse_manifest(json.dumps(good | change).encode())
+    assert parse_manifest(json.dumps(good).encode()) == parse_manifest(manifest(created=good["created"]).to_bytes())
