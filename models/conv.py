@@ -22,6 +22,7 @@ class ConvPlan(NamedTuple):
     channels: tuple[int, ...]
     kernels: tuple[int, ...]
     hidden: tuple[int, ...]
+    batch_norm: bool = False
 
     @staticmethod
     def depth_to(side: int, image_shape: tuple[int, int, int]) -> int:
@@ -33,7 +34,7 @@ def conv_encoder(plan: ConvPlan, image_shape: tuple[int, int, int], outputs: int
     """(B, C, H, W) → (B, outputs)."""
     features = _features(plan, image_shape)
     return nn.Sequential(
-        *conv_down([image_shape[0], *plan.channels], plan.kernels),
+        *conv_down([image_shape[0], *plan.channels], plan.kernels, batch_norm=plan.batch_norm),
         nn.Flatten(),
         *linear_stack([math.prod(features), *plan.hidden, outputs]),
     )
@@ -45,7 +46,7 @@ def conv_decoder(plan: ConvPlan, image_shape: tuple[int, int, int], inputs: int)
     return nn.Sequential(
         *linear_stack([inputs, *reversed(plan.hidden), math.prod(features)], last_activation=True),
         nn.Unflatten(1, features),
-        *conv_up([*reversed(plan.channels), image_shape[0]], tuple(reversed(plan.kernels))),
+        *conv_up([*reversed(plan.channels), image_shape[0]], plan.kernels[::-1], batch_norm=plan.batch_norm),
     )
 
 

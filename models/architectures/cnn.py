@@ -15,15 +15,16 @@ __all__ = ["Config", "decoder", "encoder"]
 
 
 class Config(base.Config):
-    """channels: of every convolution; hidden: the fully connected layers after the last map."""
+    """channels: of every convolution; hidden: the fully connected layers after the last map; batch_norm: after convolutions."""
 
     channels: int = Field(default=32, ge=1, le=1024)
     hidden: tuple[base.LayerSize, ...] = (256, 64)
+    batch_norm: bool = False
 
 
 def _plan(config: Config, image_shape: tuple[int, int, int]) -> ConvPlan:
     depth = ConvPlan.depth_to(4, image_shape)
-    return ConvPlan("cnn", (config.channels,) * depth, (4,) * depth, config.hidden)
+    return ConvPlan("cnn", (config.channels,) * depth, (4,) * depth, config.hidden, config.batch_norm)
 
 
 def encoder(config: Config, image_shape: tuple[int, int, int], outputs: int) -> nn.Module:

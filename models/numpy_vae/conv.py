@@ -48,10 +48,12 @@ def col2im(columns: Array, shape: tuple[int, int, int, int], k: int, stride: int
 class Conv2d(Layer):
     """(N, C_in, H, W) → (N, C_out, H', W'), H' = ⌊(H + 2·padding − k)/stride⌋ + 1."""
 
-    def __init__(self, c_in: int, c_out: int, k: int, stride: int, padding: int, rng: np.random.Generator) -> None:
+    def __init__(
+        self, c_in: int, c_out: int, k: int, stride: int, padding: int, rng: np.random.Generator, *, bias: bool = True
+    ) -> None:
         super().__init__()
         self._geometry = k, stride, padding
-        self.params = uniform_init(rng, c_in * k * k, (c_out, c_in, k, k), c_out)
+        self.params = uniform_init(rng, c_in * k * k, (c_out, c_in, k, k), c_out if bias else 0)
 
     def forward(self, x: Array) -> Array:
         k, stride, padding = self._geometry
@@ -59,12 +61,12 @@ class Conv2d(Layer):
         self._columns = im2col(x, k, stride, padding)
         rows, cols = (((side + 2 * padding - k) // stride + 1) for side in x.shape[2:])
         y = _matrix(self.params["weight"]) @ self._columns
-        return y.reshape(len(x), -1, rows, cols) + self.params["bias"][:, None, None]
+        return _plus_bias(y.reshape(len(x), -1, rows, cols), self.params)
 
     def backward(self, grad: Array) -> Array:
         weight = self.params["weight"]
         flat = grad.reshape(*grad.shape[:2], -1)
-        self.grads = {"weight": _product(flat, self._columns).reshape(weight.shape), "bias": grad.sum((0, 2, 3))}
+        self.grads = _grads(self.params, _product(flat, self._columns), grad)
         n, c, height, width = self._shape
         return col2im(_matrix(weight).T @ flat, (n, c, height, width), *self._geometry)
 
@@ -72,10 +74,12 @@ class Conv2d(Layer):
 class ConvTranspose2d(Layer):
     """(N, C_in, H, W) → (N, C_out, H', W'), H' = (H − 1)·stride − 2·padding + k.  Weight (C_in, C_out, k, k)."""
 
-    def __init__(self, c_in: int, c_out: int, k: int, stride: int, padding: int, rng: np.random.Generator) -> None:
+    def __init__(
+        self, c_in: int, c_out: int, k: int, stride: int, padding: int, rng: np.random.Generator, *, bias: bool = True
+    ) -> None:
         super().__init__()
         self._geometry = k, stride, padding
-        self.params = uniform_init(rng, c_out * k * k, (c_in, c_out, k, k), c_out)
+        self.params = uniform_init(rng, c_out * k * k, (c_in, c_out, k, k), c_out if bias else 0)
 
     def forward(self, x: Array) -> Array:
         k, stride, padding = self._geometry
@@ -84,13 +88,23 @@ class ConvTranspose2d(Layer):
         rows, cols = ((side - 1) * stride - 2 * padding + k for side in self._side)
         weight = self.params["weight"]
         y = col2im(_matrix(weight).T @ self._x, (len(x), weight.shape[1], rows, cols), k, stride, padding)
-        return y + self.params["bias"][:, None, None]
+        return _plus_bias(y, self.params)
 
     def backward(self, grad: Array) -> Array:
         weight = self.params["weight"]
         columns = im2col(grad, *self._geometry)
-        self.grads = {"weight": _product(self._x, columns).reshape(weight.shape), "bias": grad.sum((0, 2, 3))}
+        self.grads = _grads(self.params, _product(self._x, columns), grad)
         return (_matrix(weight) @ columns).reshape(len(grad), -1, *self._side)
+
+
+def _plus_bias(y: Array, params: dict[str, Array]) -> Array:
+    return y + params["bias"][:, None, None] if "bias" in params else y
+
+
+def _grads(params: dict[str, Array], weight: Array, grad: Array) -> dict[str, Array]:
+    """Gradients by parameter: the weight's, still a matrix, and the bias's, the sum of dL/dy wherever it was added."""
+    grads = {"weight": weight.reshape(params["weight"].shape)}
+    return {**grads, "bias": grad.sum((0, 2, 3))} if "bias" in params else grads
 
 
 def _matrix(weight: Array) -> Array:

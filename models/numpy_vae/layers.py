@@ -21,11 +21,12 @@ Array = NDArray[Any]
 
 
 class Layer:
-    """A function with a derivative.  `params` and `grads` have the same keys and shapes."""
+    """A function with a derivative.  `params` and `grads` have the same keys and shapes; `buffers` are not trained."""
 
     def __init__(self) -> None:
         self.params: dict[str, Array] = {}
         self.grads: dict[str, Array] = {}
+        self.buffers: dict[str, Array] = {}
 
     def forward(self, x: Array) -> Array:
         """y = f(x), keeping what `backward` needs."""
@@ -110,6 +111,11 @@ class Chain:
         for place, layer in enumerate(self.layers):
             yield from ((f"{place}.{name}", array) for name, array in layer.params.items())
 
+    def named_buffers(self) -> Iterator[tuple[str, Array]]:
+        """What layers remember besides parameters: running averages."""
+        for place, layer in enumerate(self.layers):
+            yield from ((f"{place}.{name}", array) for name, array in layer.buffers.items())
+
     def named_grads(self) -> Iterator[tuple[str, Array]]:
         """Every gradient of the last `backward`."""
         for place, layer in enumerate(self.layers):
@@ -117,6 +123,7 @@ class Chain:
 
 
 def uniform_init(rng: np.random.Generator, fan_in: int, weight_shape: tuple[int, ...], biases: int) -> dict[str, Array]:
-    """Weight and bias uniform in ±1/√fan_in: PyTorch's default, so that training curves can be compared."""
+    """Weight, and bias if there are any, uniform in ±1/√fan_in: PyTorch's default, so that curves can be compared."""
     bound = 1 / math.sqrt(fan_in)
-    return {"weight": rng.uniform(-bound, bound, weight_shape), "bias": rng.uniform(-bound, bound, biases)}
+    weight = {"weight": rng.uniform(-bound, bound, weight_shape)}
+    return {**weight, "bias": rng.uniform(-bound, bound, biases)} if biases else weight

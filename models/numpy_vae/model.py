@@ -5,8 +5,8 @@
 Gradients flow back the way the values came: from the logits through the decoder to z, from z to mu and logvar, where those
 of the KL join them, and through the encoder.
 
-`mlp` and `cnn` build the networks that `models.architectures` calls `mlp` and `burgess` or `cnn`.  Parameters have the same
-names as there (`encoder.1.weight`), so `set_params` takes a PyTorch state dictionary as arrays.
+`mlp` and `cnn` build the networks that `models.architectures` calls `mlp` and `burgess` or `cnn`.  Everything has the same
+name as there (`encoder.1.weight`), so `set_state` takes a PyTorch state dictionary as arrays, and `state` gives one.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class NumpyVAE:
         self.dtype = np.dtype(dtype)
         for layer in (*encoder.layers, *decoder.layers):
             layer.params = {name: array.astype(self.dtype) for name, array in layer.params.items()}
+            layer.buffers = {name: array.astype(self.dtype) for name, array in layer.buffers.items()}
 
     def params(self) -> dict[str, Array]:
         """Every parameter by name; the arrays themselves, to be changed in place."""
@@ -54,14 +55,19 @@ class NumpyVAE:
         """The gradients of the last `loss_and_gradients`, by the same names."""
         return {**_prefixed("encoder", self.encoder.named_grads()), **_prefixed("decoder", self.decoder.named_grads())}
 
-    def set_params(self, values: dict[str, Array]) -> None:
-        """Overwrite every parameter.  Raises `UserError` unless names and shapes are the model's own."""
-        own = self.params()
+    def state(self) -> dict[str, Array]:
+        """Parameters and running averages: all that makes up the trained model."""
+        encoder, decoder = self.encoder.named_buffers(), self.decoder.named_buffers()
+        return {**self.params(), **_prefixed("encoder", encoder), **_prefixed("decoder", decoder)}
+
+    def set_state(self, values: dict[str, Array]) -> None:
+        """Overwrite every array of `state`.  Raises `UserError` unless names and shapes are the model's own."""
+        own = self.state()
         shapes = {name: array.shape for name, array in own.items()}
         given = {name: array.shape for name, array in values.items()}
         if given != shapes:
             odd = sorted(name for name in shapes.keys() | given.keys() if shapes.get(name) != given.get(name))
-            raise UserError(f"parameters must have the model's names and shapes, but these differ: {', '.join(odd)}")
+            raise UserError(f"arrays must have the model's names and shapes, but these differ: {', '.join(odd)}")
         for name, array in own.items():
             array[...] = values[name]
 
@@ -137,13 +143,13 @@ def cnn(
     features = math.prod(last_map)
     encoder: list[Layer] = []
     for c_in, c_out in pairwise([c, *channels]):
-        encoder += [Conv2d(c_in, c_out, 4, 2, 1, rng), *_norm(c_out, batch_norm), ReLU()]
+        encoder += [Conv2d(c_in, c_out, 4, 2, 1, rng, bias=not batch_norm), *_after(c_out, batch_norm)]
+    encoder += [Reshape(-1), *_linear([features, *hidden, 2 * latent_dim], rng)]
     decoder: list[Layer] = [*_linear([latent_dim, *reversed(hidden), features], rng), ReLU(), Reshape(*last_map)]
-    for c_in, c_out in pairwise([*reversed(channels), c]):
-        decoder += [ConvTranspose2d(c_in, c_out, 4, 2, 1, rng), *_norm(c_out, batch_norm), ReLU()]
-    without_last = decoder[: -2 if batch_norm else -1]  # logits: neither normalised nor rectified
-    head = [Reshape(-1), *_linear([features, *hidden, 2 * latent_dim], rng)]
-    return NumpyVAE(Chain(*encoder, *head), Chain(*without_last), latent_dim, dtype)
+    for c_in, c_out in pairwise(reversed(channels)):
+        decoder += [ConvTranspose2d(c_in, c_out, 4, 2, 1, rng, bias=not batch_norm), *_after(c_out, batch_norm)]
+    decoder += [ConvTranspose2d(channels[0], c, 4, 2, 1, rng)]
+    return NumpyVAE(Chain(*encoder), Chain(*decoder), latent_dim, dtype)
 
 
 def _linear(sizes: list[int], rng: np.random.Generator) -> list[Layer]:
@@ -153,8 +159,9 @@ def _linear(sizes: list[int], rng: np.random.Generator) -> list[Layer]:
     return layers[:-1]
 
 
-def _norm(channels: int, wanted: bool) -> list[Layer]:
-    return [BatchNorm(channels)] if wanted else []
+def _after(channels: int, batch_norm: bool) -> list[Layer]:
+    """What follows a convolution.  Batch normalisation has its own shift, so a convolution before it has no bias."""
+    return [BatchNorm(channels), ReLU()] if batch_norm else [ReLU()]
 
 
 def _prefixed(prefix: str, named: Iterator[tuple[str, Array]]) -> dict[str, Array]:

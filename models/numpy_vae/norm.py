@@ -24,15 +24,15 @@ class BatchNorm(Layer):
     def __init__(self, channels: int, momentum: float = 0.1, epsilon: float = 1e-5) -> None:
         super().__init__()
         self.params = {"weight": np.ones(channels), "bias": np.zeros(channels)}
-        self.running_mean, self.running_var = np.zeros(channels), np.ones(channels)
+        self.buffers = {"running_mean": np.zeros(channels), "running_var": np.ones(channels)}
         self.training = True
         self._momentum, self._epsilon = momentum, epsilon
 
     def forward(self, x: Array) -> Array:
         self._axes = (0, *range(2, x.ndim))
-        mean, variance = self._statistics(x) if self.training else (self.running_mean, self.running_var)
-        self._std = np.sqrt(_broad(variance.astype(x.dtype), x) + self._epsilon)
-        self._normed = (x - _broad(mean.astype(x.dtype), x)) / self._std
+        mean, variance = self._statistics(x) if self.training else self.buffers.values()
+        self._std = np.sqrt(_broad(variance, x) + self._epsilon)
+        self._normed = (x - _broad(mean, x)) / self._std
         return _broad(self.params["weight"], x) * self._normed + _broad(self.params["bias"], x)
 
     def backward(self, grad: Array) -> Array:
@@ -48,8 +48,8 @@ class BatchNorm(Layer):
         mean, variance = x.mean(self._axes), x.var(self._axes)
         count = x.size // x.shape[1]
         unbiased = variance * count / max(count - 1, 1)
-        self.running_mean = (1 - self._momentum) * self.running_mean + self._momentum * mean
-        self.running_var = (1 - self._momentum) * self.running_var + self._momentum * unbiased
+        for running, new in zip(self.buffers.values(), (mean, unbiased), strict=True):
+            running += self._momentum * (new - running)
         return mean, variance
 
 
