@@ -92,6 +92,17 @@ def test_the_order_of_the_batch_matters_only_by_rounding(name: str) -> None:
 
 
 @every_objective
+def test_extreme_batches_stay_finite(name: str) -> None:
+    """One image only, and posteriors equal to the prior."""
+    objective = small(name)
+    alone = terms_of(model(), 1)
+    zeros = torch.zeros(8, 5)
+    prior = Terms(torch.full((8,), 40.0), zeros, zeros, zeros, noise(8, 5))
+    for terms in (alone, prior):
+        assert torch.isfinite(objective(terms, weights_at(objective, 0.5)))
+
+
+@every_objective
 def test_bad_options_are_one_line(name: str) -> None:
     with pytest.raises(UserError, match=f"objective {name}: no_such_option: Extra inputs") as caught:
         build_objective(name, {"no_such_option": 1}, 5, 1000)

@@ -105,6 +105,27 @@ def test_bad_layer_sizes_are_one_line() -> None:
         VAE(VAEConfig(image_shape=(1, 8, 8), architecture="mlp", architecture_options={"hidden": (4, 0)}))
 
 
+@pytest.mark.parametrize(
+    ("architecture", "side", "rule"),
+    [
+        ("resnet", 15, "architecture resnet needs image sides >= 16, but got 15x15"),
+        ("locatello", 28, "needs image sides divisible by 16, but got 28x28; the next size that works is 32x32"),
+        ("burgess", 30, "needs image sides divisible by 4, but got 30x30; the next size that works is 32x32"),
+        ("cnn", 7, "needs image sides divisible by 2, but got 7x7; the next size that works is 8x8"),
+    ],
+)
+def test_image_sizes_that_a_network_cannot_do(architecture: str, side: int, rule: str) -> None:
+    with pytest.raises(UserError, match=rule):
+        VAE(VAEConfig(image_shape=(1, side, side), architecture=architecture))
+
+
+@pytest.mark.parametrize("side", [16, 17, 28, 45])
+def test_resnet_does_every_size_from_16(side: int) -> None:
+    model = VAE(small_config("resnet", (3, side, side + 3)))
+    mu, _ = model.encode(images(2, (3, side, side + 3)))
+    assert model.decode(mu).shape == (2, 3, side, side + 3)
+
+
 def test_an_unknown_architecture_lists_the_choices() -> None:
     with pytest.raises(UserError, match="unknown architecture 'vit': choose one of burgess, cnn, locatello, mlp, resnet"):
         VAE(VAEConfig(image_shape=(1, 8, 8), architecture="vit"))
