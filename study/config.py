@@ -10,9 +10,9 @@ import hashlib
 import json
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
-from models.config import OBJECTIVES, Condition, Config, Likelihood, VAEConfig, resolve_options
+from models.config import ARCHITECTURES, OBJECTIVES, Condition, Config, Likelihood, VAEConfig, resolve_options
 from models.errors import UserError, explain
 
 __all__ = ["ConditionKind", "Training", "TrialConfig", "digest_of", "run_seed"]
@@ -54,20 +54,21 @@ class TrialConfig(Config):
     dataset: str
     dataset_options: dict[str, Any] = Field(default_factory=dict)
     architecture: str = "burgess"
-    architecture_options: dict[str, Any] = Field(default_factory=dict)
+    architecture_options: dict[str, Any] = Field(default_factory=dict, validate_default=True)
     latent_dim: int = Field(default=10, ge=1, le=4096)
     likelihood: Likelihood = Likelihood()
     condition: ConditionKind | None = None
     objective: str = "beta_vae"
-    objective_options: dict[str, Any] = Field(default_factory=dict)
+    objective_options: dict[str, Any] = Field(default_factory=dict, validate_default=True)
     training: Training
 
-    @field_validator("objective_options")
+    @field_validator("architecture_options", "objective_options")
     @classmethod
-    def _known_options(cls, options: dict[str, Any], info: Any) -> dict[str, Any]:
-        if "objective" not in info.data:
-            return options
-        filled: dict[str, Any] = resolve_options(OBJECTIVES, info.data["objective"], options).model_dump()
+    def _known_options(cls, options: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        """Validated by the plug-in's own `Config`, which also fills in the defaults: they belong to the digest."""
+        what = str(info.field_name).removesuffix("_options")
+        plugins = {"architecture": ARCHITECTURES, "objective": OBJECTIVES}[what]
+        filled: dict[str, Any] = resolve_options(plugins, info.data[what], options).model_dump(mode="json")
         return filled
 
     def digest(self) -> str:

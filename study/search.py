@@ -296,6 +296,9 @@ OUTCOME = ("status", "reason", "config", "config_digest", "seconds", "steps", "h
 
 def tell(optuna_study: optuna.Study, trial: optuna.Trial, record: StudyRecord, outcome: dict[str, Any]) -> FrozenTrial:
     """Write a trial's outcome into the journal, result first and state last, and return the frozen trial."""
+    known = optuna_study.get_trials(deepcopy=False)[trial.number]
+    if known.state.is_finished():  # told twice: the first answer stays
+        return known
     trial.set_user_attr("outcome", {key: outcome[key] for key in OUTCOME if key in outcome})
     values = [outcome["values"].get(metric) for metric in record.metrics]
     if outcome["status"] == "pruned":

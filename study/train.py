@@ -8,8 +8,8 @@ The hot loop never waits for the device: per-step terms add up in tensors and ar
 
 A run ends early, with its reason, when
     diverged   the loss is no longer finite
-    collapsed  half of the run and 500 steps are done and the reconstruction is no better than that of the data's mean image:
-               the latents carry no information, whatever the KL says (seen with large γ: KL exactly at C, recon 565)
+    collapsed  the reconstruction is no better than that of the data's mean image: the latents carry no information, whatever
+               the KL says (seen with large γ: KL exactly at C, recon 565).  Judged late: see `Run._lifeless`
     stopped    early stopping: `patience` reports without a better training loss
 """
 
@@ -43,7 +43,7 @@ __all__ = ["Report", "Run", "Status", "learning_rate", "schedules_end"]
 Status = Literal["running", "complete", "diverged", "collapsed", "stopped"]
 
 CHUNK = 50  # steps between two looks at the loss: a diverged run costs at most this many steps more
-COLLAPSE_AFTER = 0.5  # fraction of the run; earlier, a small C(t) keeps healthy models near the mean image
+COLLAPSE_AFTER = 0.75  # fraction of the run
 COLLAPSE_STEPS = 500  # a healthy model may need that many to leave the mean image behind
 COLLAPSE_MARGIN = 0.02  # "no better": less than 2 % below the mean image's nats
 
@@ -213,8 +213,7 @@ class Run:
         """Decide whether the run goes on after this report."""
         if self.status != "running":
             return
-        old_enough = report.progress >= COLLAPSE_AFTER and self.step >= COLLAPSE_STEPS
-        if old_enough and report.recon > (1 - COLLAPSE_MARGIN) * self.mean_image_nll():
+        if self._lifeless(report):
             self._end(
                 "collapsed",
                 f"no information in the latents: reconstruction {report.recon:.1f} nats, the mean image alone "
@@ -224,6 +223,13 @@ class Run:
             self._end("stopped", f"no better training loss for {self.config.training.patience} reports")
         elif self.step >= self.config.training.steps:
             self._end("complete", "")
+
+    def _lifeless(self, report: Report) -> bool:
+        """No better than the mean image, late enough to say so: a small C(t) or a large β(t) may keep a model there for most
+        of a run that ends well, so nothing is judged before the schedules have ended."""
+        if self.step < COLLAPSE_STEPS or report.progress < max(COLLAPSE_AFTER, min(schedules_end(self.objective), 1.0)):
+            return False
+        return report.recon > (1 - COLLAPSE_MARGIN) * self.mean_image_nll()
 
     def _impatient(self) -> bool:
         patience = self.config.training.patience
