@@ -23,21 +23,18 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_control, norm, rankdata
+from scipy.stats import false_discovery_control, rankdata
 
 from models.codec import Codec
 from models.errors import UserError
 from models.outlier_score import DEFAULT_SCORE, Batch, Floats, Rows, Scores, score_batch
+from models.tail import ENOUGH, stands_out
 from study.dataset import Images
 
-__all__ = ["ENOUGH", "Ranking", "Verdict", "encode_batch", "rank_batch", "stands_out"]
+__all__ = ["Ranking", "Verdict", "encode_batch", "rank_batch"]
 
 Bools = NDArray[np.bool_]
 Verdict = Literal["odd", "nothing odd", "too few to say", "all the same"]
-
-ENOUGH = 32
-"""Fewer pictures cannot show what an ordinary tail looks like: on clean batches of 16 the rule below alarms several times
-as often as it should."""
 
 CHUNK = 256
 COVERAGE = 0.9
@@ -136,21 +133,6 @@ def rank_batch(
         p_values=p_values,
         notes=_notes(n, calibration, fdr),
     )
-
-
-def stands_out(values: Floats, alarm: float = 0.05) -> Bools:
-    """Which scores lie beyond the tail that the batch's own scores suggest, (n,).
-
-    Scores here are squared distances, so their roots fall off about like a Gaussian above the median.  The 90 % quantile
-    says how fast; the threshold is where the largest of n such scores would be exceeded with probability `alarm`:
-
-        s > s₅₀ + (s₉₀ − s₅₀) · (z(1 − alarm/n) / z(0.9))²
-    """
-    if len(values) < ENOUGH or np.ptp(values) == 0:
-        return np.zeros(len(values), dtype=bool)
-    middle, upper = np.quantile(values, (0.5, 0.9))
-    reach = (norm.isf(alarm / len(values)) / norm.isf(0.1)) ** 2
-    return np.asarray(values > middle + (upper - middle) * reach)
 
 
 def _with_reference(pictures: Batch, reference: Batch | None, generator: np.random.Generator) -> tuple[Batch, Rows, Rows | None]:

@@ -148,7 +148,7 @@ def check_metrics(dataset: Dataset, metrics: Sequence[str], seeds: int = 1) -> N
         metric = metric_of(name)
         if metric.family == "seeds" and seeds < 2:
             raise UserError(f"{name} needs at least 2 seeds of a configuration (--replicates), but got {seeds}")
-        if metric.family == "codes" and dataset.factors is None:
+        if (metric.family == "codes" or metric.truth) and dataset.factors is None:
             has = "labels, but no factors" if dataset.labels is not None else "neither factors nor labels"
             if dataset.labels is None or not metric.labels:
                 raise UserError(f"{name} needs ground-truth factors, but {dataset.name} has {has}")

@@ -33,6 +33,7 @@ class Metric:
     range          smallest and largest possible value
     unit           "nats", "latents", or "" for a ratio
     points         at most so many images are used; None: all that are given
+    truth          family "model": needs ground-truth factors all the same (or labels, where `labels` is set)
     labels         also meaningful with class labels as the only factor
     least_factors  undefined with fewer factors
     """
@@ -44,5 +45,6 @@ class Metric:
     unit: str = ""
     cost: Cost
     points: int | None = None
+    truth: bool = False
     labels: bool = False
     least_factors: int = 1

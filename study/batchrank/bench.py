@@ -18,6 +18,7 @@ import numpy as np
 
 from models.errors import UserError
 from models.outlier_score import DEFAULT_SCORE, SCORES, Floats, Scores, needs, score_batch
+from models.tail import stands_out
 from study.batchrank.cells import Cell, Drawn, draw
 from study.batchrank.quality import ranking_quality
 from study.batchrank.sample import Sample
@@ -36,8 +37,17 @@ def all_methods() -> list[str]:
 
 
 def standard_cells(subjects: Sequence[str]) -> list[Cell]:
-    """The reported cells: for each subject a size × number grid around n = 64 with 6 odd pictures (10 %)."""
-    grid = [(16, 1, False), (16, 3, False), (64, 1, False), (64, 3, False), (64, 6, False), (64, 13, False)]
+    """The reported cells: for each subject a size × number grid around n = 64 with 6 odd pictures (10 %), and clean ones."""
+    grid = [
+        (64, 0, False),
+        (256, 0, False),
+        (16, 1, False),
+        (16, 3, False),
+        (64, 1, False),
+        (64, 3, False),
+        (64, 6, False),
+        (64, 13, False),
+    ]
     grid += [(64, 6, True), (256, 1, False), (256, 26, False)]
     return [Cell(subject, n, odd, scattered) for subject in subjects for n, odd, scattered in grid]
 
@@ -68,10 +78,12 @@ class Bench:
         return self.sample.subjects[cell.subject]
 
     def _row(self, scores: Scores, drawn: Drawn, target: int | None) -> dict[str, float]:
+        alarms = stands_out(scores.values)
+        row = {"false_alarms": float(alarms[~drawn.odd].sum())}
         if not drawn.odd.any():
-            return {"largest": float(scores.values.max())}
-        row = ranking_quality(scores.values, drawn.odd)
-        if scores.parts is not None and target is not None and np.ptp(scores.parts) > 0:
+            return row
+        row |= {"found": float(alarms[drawn.odd].mean()), **ranking_quality(scores.values, drawn.odd)}
+        if scores.parts is not None and target is not None:
             named = scores.parts.argmax(axis=1) == target
             row |= {"explanation_hit": float(named[drawn.odd].mean()), "ordinary_hit": float(named[~drawn.odd].mean())}
         return row

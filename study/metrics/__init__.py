@@ -119,7 +119,7 @@ def possible_metrics(*, factors: int, labels: bool, cost: Cost = "seconds") -> l
 
 
 def _fits(metric: Metric, factors: int, labels: bool) -> bool:
-    if metric.family == "codes":
+    if metric.family == "codes" or metric.truth:
         return factors >= metric.least_factors if factors else labels and metric.labels
     return metric.family == "model"
 
