@@ -1,6 +1,6 @@
 """Disentanglement, completeness, informativeness with gradient-boosted trees (Eastwood & Williams 2018).
 
-Formulas: `study.importance`.  Each 0 … 1, higher is better.  Cost: minutes; on dSprites it grows 11,300 trees (100 for
+Formulas: `study.importance`.  Range of each 0 … 1, higher is better.  Cost: minutes; on dSprites it grows 11,300 trees (100 for
 each of the 113 factor values).  `dci_forest` takes seconds, but gives other numbers.
 
 As in disentanglement_lib: scikit-learn's GradientBoostingClassifier with its defaults (100 rounds, depth 3, learning rate

@@ -1,6 +1,6 @@
 """Disentanglement, completeness, informativeness with random forests: DCI in seconds.
 
-Formulas: `study.importance`.  Each 0 … 1, higher is better.  Cost: seconds.
+Formulas: `study.importance`.  Range of each 0 … 1, higher is better.  Cost: seconds.
 
 Eastwood & Williams 2018 themselves used random forests with a tuned depth; disentanglement_lib uses gradient boosting
 (`dci`).  The two give *different numbers*, so compare `dci_forest` only with `dci_forest`.  Here: 20 trees of depth 8 that

@@ -40,7 +40,8 @@ def knn(
     """Accuracy: neighbours among codes (N, D) with factors (N, F), scored on others.  Raises `UserError` for broken rules."""
     check_codes(codes, factors, least_points=neighbours)
     check_codes(test_codes, test_factors)
-    predicted = KNeighborsClassifier(neighbours, n_jobs=-1).fit(codes, factors).predict(test_codes)
+    target = factors[:, 0] if factors.shape[1] == 1 else factors
+    predicted = KNeighborsClassifier(neighbours, n_jobs=-1).fit(codes, target).predict(test_codes)
     return float(np.mean(predicted.reshape(test_factors.shape) == test_factors))
 
 
