@@ -12,38 +12,38 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+import typer
 
 from models.checkpoint import load_model
 from models.errors import UserError
-from models.pictures import Preprocessing
+from registry.console import command_line, run
 from registry.manifest import Budget, DatasetRecord, Lineage
 from registry.place import registry_folder
 from registry.store import Store, Version
-from study import figures
 from study.config import TrialConfig
 from study.dataset import Dataset
 from study.datasets import load_dataset
 from study.evaluate import EVALUATOR, evaluate_codec, possible
-from study.folder import StudyFolder
+from study.folder import StudyFolder, runs_folder
 from study.metrics import direction
 from study.pareto import nearest_ideal, pareto_front
+from study.publication import PARITY_IMAGES, move_aliases, preprocessing_of, sheets, told
 from study.tables import read_table
 from study.trial import model_path
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from models.vae import VAE
     from registry.inference import Model
 
 __all__ = ["MOST", "best_trials", "candidates", "front_of", "publish_trials"]
 
 MOST = 5  # Pareto models published by a run
-PARITY_IMAGES = 64
 CONDITION = re.compile(r"\s*([A-Za-z_]\w*)\s*(<=|>=|<|>|==)\s*(-?[\d.]+(?:[eE][+-]?\d+)?)\s*")
 
 
@@ -100,20 +100,8 @@ def publish_trials(
     versions = [_publish_one(folder, row, store, name, dataset) for _, row in trials.iterrows()]
     if aliases and versions:
         values = trials[list(record.metrics)].to_numpy()
-        _move_aliases(store, name, versions[nearest_ideal(values, record.directions)], record.metrics)
+        move_aliases(store, name, versions[nearest_ideal(values, record.directions)], record.metrics)
     return versions
-
-
-def sheets(model: VAE | Model, codec: Any, dataset: Dataset, kl: Sequence[float], title: str) -> dict[str, bytes]:
-    """The two pictures of a model's card: reconstructions and a traversal of validation images."""
-    rows = dataset.sample("validation", 12, seed=0)
-    told = _told(model, dataset, rows)
-    images = dataset.images[rows]
-    one = None if told is None else told[:1]
-    return {
-        "reconstructions.png": figures.png(figures.reconstructions(codec, images, title, told)),
-        "traversal.png": figures.png(figures.traversal(codec, images[0], kl, title, one)),
-    }
 
 
 def _publish_one(folder: StudyFolder, row: pd.Series, store: Store, name: str, dataset: Dataset) -> Version:
@@ -127,8 +115,7 @@ def _publish_one(folder: StudyFolder, row: pd.Series, store: Store, name: str, d
         return earlier
     model = load_model(model_path(folder.path, row["config_digest"], int(replicate["replicate"])))
     title = f"{name}, trial {trial} of {record.name}"
-    codec = TorchCodec(model)
-    pictures = sheets(model, codec, dataset, list(replicate["kl_per_latent"]), title)
+    pictures = sheets(TorchCodec(model), model.config, dataset, list(replicate["kl_per_latent"]), title)
     for file, data in pictures.items():
         target = folder.path / "figures" / f"trial-{trial:03d}-{file}"
         target.parent.mkdir(exist_ok=True)
@@ -140,11 +127,11 @@ def _publish_one(folder: StudyFolder, row: pd.Series, store: Store, name: str, d
         name,
         model,
         lineage=_lineage(folder, row, replicate, dataset),
-        preprocessing=dataset.preprocessing or _preprocessing(dataset),
+        preprocessing=preprocessing_of(dataset),
         evaluator=lambda exported: _evaluate(exported, dataset, record, claimed),
         claimed=claimed,
         sample_images=dataset.images[rows],
-        sample_condition=_told(model, dataset, rows),
+        sample_condition=told(model.config, dataset, rows),
         pictures=pictures,
         evaluator_version=EVALUATOR,
         description=f"{row.get('objective', '')} on {dataset.name} ({dataset.source})".strip(),
@@ -179,31 +166,6 @@ def _lineage(folder: StudyFolder, row: pd.Series, replicate: Mapping[str, Any], 
     )
 
 
-def _move_aliases(store: Store, name: str, best: Version, metrics: Sequence[str]) -> None:
-    aliases = store.aliases(name)
-    store.set_alias(name, best.number, "candidate")
-    if "champion" not in aliases:
-        store.set_alias(name, best.number, "champion")
-        return
-    champion = store.resolve(f"{name}@champion")
-    if _comparable(best, champion) and _dominates(best, champion, metrics):
-        store.set_alias(name, best.number, "champion", expect=champion.number)
-
-
-def _comparable(a: Version, b: Version) -> bool:
-    """Same pictures, same budget class, same number of seeds: anything else compares luck or money."""
-    keys = [(m.lineage.dataset.digest, m.lineage.budget.name, m.lineage.seeds) for m in (a.manifest, b.manifest)]
-    return keys[0] == keys[1]
-
-
-def _dominates(a: Version, b: Version, metrics: Sequence[str]) -> bool:
-    values = [[version.manifest.metrics.get(metric) for metric in metrics] for version in (a, b)]
-    if any(value is None for row in values for value in row):
-        return False
-    directions = [direction(metric) for metric in metrics]
-    return pareto_front(np.array(values, dtype=float), directions) == [0]
-
-
 def _published(store: Store, name: str, study: str, trial: int, seed: int) -> Version | None:
     """The version that is this very training, if it is in the registry already."""
     if name not in store.names():
@@ -223,19 +185,6 @@ def _typical(folder: StudyFolder, trial: int) -> dict[str, Any]:
     spread = np.where(np.ptp(values, axis=0) > 0, np.ptp(values, axis=0), 1.0)
     distance = np.abs((values - np.median(values, axis=0)) / spread).sum(axis=1)
     return {str(key): value for key, value in rows.iloc[int(np.argmin(distance))].items()}
-
-
-def _preprocessing(dataset: Dataset) -> Preprocessing:
-    """How a picture file becomes this data set's kind of image."""
-    channels, height, width = dataset.image_shape
-    return Preprocessing(size=(height, width), mode="L" if channels == 1 else "RGB")
-
-
-def _told(model: Any, dataset: Dataset, rows: Any) -> Any:
-    config = model.config if hasattr(model, "config") else model.manifest.model
-    if config.condition is None or dataset.labels is None:
-        return None
-    return dataset.labels[rows]
 
 
 def _number(value: Any) -> bool:
@@ -259,3 +208,62 @@ def _conditions(where: str | None) -> list[tuple[str, str, float]]:
             raise UserError(f'a condition reads like "recon <= 60", joined by commas, but got {part.strip()!r}')
         found.append((match[1], match[2], float(match[3])))
     return found
+
+
+app = command_line("Publish models of a finished study as registry versions, checked on their exported files.")
+
+
+@app.command()
+def main(
+    study: Annotated[str, typer.Argument(help="A study's name under runs/, or its path.")],
+    trial: Annotated[int | None, typer.Option(min=0, help="This trial.")] = None,
+    pareto: Annotated[bool, typer.Option("--pareto", help=f"The Pareto front, at most {MOST}.")] = False,
+    best: Annotated[str | None, typer.Option(metavar="METRIC", help="The best trial in this metric.")] = None,
+    where: Annotated[
+        str | None, typer.Option(help='Only trials that fulfil this, e.g. "recon <= 60, mig > 0.1" (with --best).')
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="The model's name (default: the space's).")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of all studies (default: runs, or $VAE_RUNS).")] = None,
+    registry: Annotated[Path | None, typer.Option(help="Model store (default: runs/_registry, or $VAE_REGISTRY).")] = None,
+    json_: Annotated[
+        bool, typer.Option("--json", help="One JSON list of {name, version, trial, digest} on standard output.")
+    ] = False,
+) -> None:
+    """Publish a trial, the Pareto front, or the best trial under a condition."""
+    if sum((trial is not None, pareto, best is not None)) != 1:
+        raise UserError("give exactly one of --trial N, --pareto, --best METRIC")
+    if where is not None and best is None:
+        raise UserError("--where goes with --best METRIC")
+    folder = StudyFolder.find(study, runs_folder(out))
+    if trial is not None:
+        chosen = _trial(folder, trial)
+    elif best is not None:
+        chosen = best_trials(folder, best, where)
+    else:
+        chosen = front_of(folder).head(MOST)
+    versions = publish_trials(folder, chosen, Store(registry_folder(registry)), name, aliases=pareto)
+    rows = [
+        {"name": version.name, "version": version.number, "trial": version.manifest.lineage.trial, "digest": version.digest}
+        for version in versions
+    ]
+    if json_:
+        print(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        print(
+            f"trial {row['trial']} is {row['name']} version {row['version']}  sha256:{row['digest'].removeprefix('sha256:')[:12]}"
+        )
+    if not rows:
+        print(f"{folder.name} has no finished trial to publish")
+
+
+def _trial(folder: StudyFolder, number: int) -> pd.DataFrame:
+    table = candidates(folder)
+    if number not in set(table.get("trial", [])):
+        usable = ", ".join(str(int(n)) for n in table.get("trial", [])) or "none"
+        raise UserError(f"trial {number} of {folder.name} has no usable model; trials that have: {usable}")
+    return table[table["trial"] == number]
+
+
+if __name__ == "__main__":
+    run(app)
