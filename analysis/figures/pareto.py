@@ -1,0 +1,91 @@
+"""Two metrics of every usable trial against each other, with the Pareto front as a staircase.
+
+The staircase bounds what the trials dominate: no trial is better in both metrics than any point of it.  Where trials have
+several seeds, a cross spans the bootstrap intervals of both medians.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.load import directions_of, groups
+from analysis.names import axis_label, looks
+from analysis.style import current, legend_outside, say_empty
+from study.pareto import pareto_front
+from study.statistics import median_interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["front_rows", "pareto", "staircase"]
+
+
+def pareto(
+    trials: pd.DataFrame, x: str = "recon", y: str = "mig", *, replicates: pd.DataFrame | None = None, ax: Axes | None = None
+) -> Axes:
+    """trials: of `load_study`, from one or several studies.  replicates: their seeds, for intervals.
+
+    The front is drawn once for each setting (data and budget), because values of different settings do not compare.
+    """
+    ax = current(ax)
+    rows = _plotted(trials, x, y)
+    if rows.empty:
+        return say_empty(ax, f"no usable trial has both {x} and {y}")
+    colours, markers = looks(rows["variant"])
+    if replicates is not None:
+        _draw_intervals(ax, rows, replicates, x, y, colours)
+    for variant, group in groups(rows, "variant"):
+        ax.scatter(group[x], group[y], s=46, color=colours[variant], marker=markers[variant], label=variant, alpha=0.9, zorder=3)
+    for setting, group in groups(rows, "setting"):
+        _draw_front(ax, group, x, y, setting if rows["setting"].nunique() > 1 else "Pareto front")
+    ax.set_xlabel(axis_label(x))
+    ax.set_ylabel(axis_label(y))
+    legend_outside(ax)
+    return ax
+
+
+def front_rows(trials: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
+    """The trials on the front of these two metrics, best `x` first."""
+    rows = _plotted(trials, x, y)
+    return rows.iloc[pareto_front(rows[[x, y]].to_numpy(dtype=float), directions_of([x, y]))] if len(rows) else rows
+
+
+def staircase(front: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Corners of the boundary between front points (n, 2) ordered by the first metric: right, then up or down.
+
+    >>> staircase(np.array([[1.0, 1.0], [2.0, 3.0]])).tolist()
+    [[1.0, 1.0], [2.0, 1.0], [2.0, 3.0]]
+    """
+    corners = np.column_stack([front[1:, 0], front[:-1, 1]])
+    path = np.empty((2 * len(front) - 1, 2))
+    path[::2], path[1::2] = front, corners
+    return path
+
+
+def _plotted(trials: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
+    if not {x, y} <= set(trials.columns):
+        return trials.iloc[:0]
+    return trials[trials["usable"] & trials[x].notna() & trials[y].notna()]
+
+
+def _draw_front(ax: Axes, rows: pd.DataFrame, x: str, y: str, label: str) -> None:
+    front = front_rows(rows, x, y)
+    path = staircase(front[[x, y]].to_numpy(dtype=float))
+    (line,) = ax.plot(path[:, 0], path[:, 1], ls="--", lw=1.2, color=ax.xaxis.label.get_color(), alpha=0.6, label=label, zorder=2)
+    line.set_gid("front")
+    for _, row in front.iterrows():
+        ax.annotate(f"{int(row['trial'])}", (row[x], row[y]), xytext=(5, 5), textcoords="offset points", fontsize=8, alpha=0.9)
+
+
+def _draw_intervals(ax: Axes, rows: pd.DataFrame, replicates: pd.DataFrame, x: str, y: str, colours: dict[str, object]) -> None:
+    for _, row in rows[rows["n_replicates"] > 1].iterrows():
+        seeds = replicates[(replicates["study"] == row["study"]) & (replicates["trial"] == row["trial"])]
+        spans = [median_interval(seeds[key].dropna().to_numpy(dtype=float)) for key in (x, y)]
+        across, up = [[[span.median - span.low], [span.high - span.median]] for span in spans]
+        ax.errorbar(
+            spans[0].median, spans[1].median, xerr=across, yerr=up, color=colours[row["variant"]], lw=1, alpha=0.6, zorder=2
+        )
