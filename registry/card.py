@@ -33,7 +33,7 @@ def _use(name: str, manifest: Manifest) -> str:
     return (
         "```python\n"
         "from registry import load\n\n"
-        f'model = load("{name}")\n'
+        f'model = load("{name}")    # the newest version; NAME@3 is version 3, NAME@champion an alias\n'
         f"mu, logvar = model.encode(images{told})    # uint8 or float in [0, 1], (N, {channels}, {height}, {width})\n"
         f"again = model.decode(mu{told})             # the same shape, in [0, 1]\n"
         "```"

@@ -127,7 +127,10 @@ class Lineage(Config):
 
 
 class Parity(Config):
-    """How far the ONNX files are from torch in float32: largest absolute difference of any output over `inputs` images."""
+    """How far the ONNX files are from torch in float32: largest absolute difference of any output over `inputs` images.
+
+    atol: what was allowed, times max(1, |output|).
+    """
 
     inputs: int = Field(ge=1)
     encoder_max_error: float = Field(ge=0)

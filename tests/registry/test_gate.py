@@ -13,7 +13,7 @@ from models.vae import VAE
 from registry import gate, load
 from registry.disk import sha256
 from registry.errors import GateError, RegistryError, UnsafeError
-from registry.gate import publish_model
+from registry.gate import measure_parity, publish_model
 from tests.registry.helpers import CONFIG, LINEAGE, PREPROCESSING, images, snapshot
 
 EXPORTS: dict[bytes, dict[str, bytes]] = {}
@@ -114,6 +114,30 @@ def test_files_that_disagree_with_torch_are_refused(empty, tiny_vae, monkeypatch
     assert not empty.root.exists()
 
 
+class Shifted:
+    """A codec whose every output is off by `shift`, relative to what `like` gives."""
+
+    def __init__(self, like, shift):
+        self.like, self.shift = like, shift
+
+    def encode(self, images, condition=None):
+        return tuple(values + np.float32(self.shift) for values in self.like.encode(images, condition))
+
+    def decode(self, z, condition=None):
+        return self.like.decode(z, condition)
+
+
+def test_parity_is_absolute_for_small_and_relative_for_large_codes(tiny_vae):
+    original = TorchCodec(tiny_vae)
+    assert measure_parity(Shifted(original, 5e-6), original, images()).encoder_max_error == pytest.approx(5e-6, rel=0.1)
+    with pytest.raises(GateError, match=r"encoder\.onnx must agree with torch within 1e-05, but it is off by 2e-05"):
+        measure_parity(Shifted(original, 2e-5), original, images())
+    large = Shifted(original, 1000)
+    assert measure_parity(Shifted(original, 1000.001), large, images()).encoder_max_error == pytest.approx(1e-3, rel=0.1)
+    with pytest.raises(GateError):
+        measure_parity(Shifted(original, 1000.02), large, images())
+
+
 def test_files_that_change_on_their_way_to_the_disk_are_refused(store, tiny_vae, monkeypatch):
     before = snapshot(store.root)
     import registry.store
@@ -137,11 +161,12 @@ def test_a_wrong_signature_is_refused(empty, tiny_vae, monkeypatch):
     assert not empty.root.exists()
 
 
-def test_weights_that_are_not_numbers_are_refused(empty):
+@pytest.mark.parametrize("part", ["encoder", "decoder"])
+def test_weights_that_are_not_numbers_are_refused(empty, part):
     torch.manual_seed(0)
     broken = VAE(CONFIG)
     with torch.no_grad():
-        next(broken.encoder.parameters()).view(-1)[:] = math.nan
+        next(getattr(broken, part).parameters()).view(-1)[:] = math.nan
     with pytest.raises(RegistryError):
         publish(empty, broken, evaluator=lambda model: {})
     assert not empty.root.exists()
