@@ -57,7 +57,7 @@ class VAE(nn.Module):
         self._check(condition_B)
         if self.label is not None and condition_B is not None:
             x_BCHW = self.label.into_image(x_BCHW, condition_B)
-        mu_BD, logvar_BD = self.encoder(x_BCHW).float().chunk(2, dim=1)
+        mu_BD, logvar_BD = _full_precision(self.encoder(x_BCHW)).chunk(2, dim=1)
         return mu_BD, logvar_BD
 
     def logits(self, z_BD: Tensor, condition_B: Tensor | None = None) -> Tensor:
@@ -65,8 +65,7 @@ class VAE(nn.Module):
         self._check(condition_B)
         if self.label is not None and condition_B is not None:
             z_BD = self.label.into_latents(z_BD, condition_B)
-        logits: Tensor = self.decoder(z_BD).float()
-        return logits
+        return _full_precision(self.decoder(z_BD))
 
     def decode(self, z_BD: Tensor, condition_B: Tensor | None = None) -> Tensor:
         """Pixel means E[x|z] in [0, 1], (B, C, H, W)."""
@@ -83,6 +82,11 @@ class VAE(nn.Module):
         if (self.label is None) != (condition_B is None):
             has, got = ("no", "a") if self.label is None else ("a", "no")
             raise UserError(f"this model has {has} condition, but {got} condition was given")
+
+
+def _full_precision(output: Tensor) -> Tensor:
+    """float32 for what autocast left in 16 bits, where exp and sums over pixels would lose too much."""
+    return output.to(torch.promote_types(output.dtype, torch.float32))
 
 
 class _LabelInput(nn.Module):
