@@ -208,6 +208,8 @@ def encode(
     images: Annotated[list[Path], typer.Argument(help="Picture files, or folders of them.")],
     out: Annotated[Path, typer.Option(help="The CSV file to write: file, mu_0 …, logvar_0 ….")],
     condition: Annotated[int | None, typer.Option(help="Class label of all pictures, for a conditional model.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Of the processor; onnxruntime chooses if left out.", min=1)] = None,
+    provider: Annotated[str, typer.Option(help="onnxruntime's, for example CUDAExecutionProvider.")] = "CPUExecutionProvider",
     as_json: AsJson = False,
     registry: Registry = None,
 ) -> None:
@@ -216,7 +218,7 @@ def encode(
     from registry.inference import load
 
     paths = _picture_files(images)
-    loaded = load(model, registry=registry)
+    loaded = load(model, registry=registry, threads=threads, providers=[provider])
     mu, logvar = loaded.encode_files(paths, condition)
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")

@@ -64,12 +64,15 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Wait until the folder's list of names is on the disk.  Windows cannot and need not."""
+    """Wait until the folder's list of names is on the disk.  Windows and some network file systems cannot be asked to."""
     if os.name == "nt":
         return
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(handle)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -31,8 +30,8 @@ def template(tmp_path):
     return store
 
 
-def killed_stores(action: str, template: Path, tmp_path: Path, cut: list[str]) -> list[Store]:
-    """The stores that the killed processes left, one a step; the last one is of the process that lived."""
+def killed_stores(action: str, template: Path, tmp_path: Path, cut: list[str]) -> list[tuple[str, Store]]:
+    """Where each process was killed, and the store that it left; the last one is of the process that lived."""
     work = tmp_path / "work"
     work.mkdir()
     if (tmp_path / "bundle.tar").exists():
@@ -40,77 +39,77 @@ def killed_stores(action: str, template: Path, tmp_path: Path, cut: list[str]) -
     command = [sys.executable, "-m", "tests.registry.crash", action, str(template), str(work), *cut]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    steps = sorted((int(path.name) for path in work.iterdir() if path.name.isdigit()), key=int)
-    steps += [step for step in (int(path.stem) for path in work.glob("*.step")) if step not in steps]
-    if os.environ.get("SHOW_STEPS"):
-        print(action, *cut, *(f"{path.stem}: {path.read_text()}" for path in sorted(work.glob("*.step"))), sep="\n  ")
-    return [Store(work / str(step)) for step in sorted(steps)]
+    killed = len(list(work.glob("*.step")))
+    places = [(work / f"{step}.step").read_text() for step in range(1, killed + 1)]
+    print(f"\n{action}{''.join(cut)}: {killed} steps")  # `pytest -s` shows the whole matrix
+    return [(place, Store(work / str(step))) for step, place in enumerate([*places, "not killed"], 1)]
 
 
-def assert_next_command_works(store: Store, name: str = "tiny") -> None:
+def assert_next_command_works(store: Store, place: str, outcome: object) -> None:
     """Whatever happened: everything there is intact, the next publish is the next number, gc tidies up."""
+    print(f"  {place:<80} → {outcome}; verify, publish, promote and gc work")
     assert store.verify() == []
-    before = store.numbers(name) if name in store.names() else []
-    version = store.publish(name, FILES, manifest(0.7))
+    before = store.numbers("tiny") if "tiny" in store.names() else []
+    version = store.publish("tiny", FILES, manifest(0.7))
     assert version.number == max(before, default=0) + 1
-    assert store.numbers(name) == [*before, version.number]
-    store.set_alias(name, version.number, "next")
+    assert store.numbers("tiny") == [*before, version.number]
+    store.set_alias("tiny", version.number, "next")
     store.gc(grace=0)
     assert list((store.root / "staging").iterdir()) == []
     assert not list(store.root.glob(".store.json.*"))
     assert store.verify() == []
-    assert store.aliases(name)["next"] == version.number
+    assert store.aliases("tiny")["next"] == version.number
 
 
 @CUTS
 def test_publish(template, tmp_path, cut):
     outcomes = []
-    for store in killed_stores("publish", template.root, tmp_path, cut):
+    for place, store in killed_stores("publish", template.root, tmp_path, cut):
         numbers = store.numbers("tiny")
         assert numbers in ([1, 2, 3], [1, 2, 3, 4])
         assert store.aliases("tiny") == {"champion": 1}
         if numbers[-1] == 4:
             assert store.resolve("tiny").read() == FILES and store.resolve("tiny").manifest.metrics == {"mig": 0.9}
         outcomes.append(len(numbers))
-        assert_next_command_works(store)
+        assert_next_command_works(store, place, f"versions {numbers}")
     assert outcomes == sorted(outcomes) and outcomes[0] == 3 and outcomes[-1] == 4 and len(outcomes) > 15
 
 
 @CUTS
 def test_first_publish_of_all(tmp_path, cut):
     stores = killed_stores("publish", tmp_path / "nothing", tmp_path, cut)
-    for store in stores:
+    for place, store in stores:
         assert store.names() in ([], ["tiny"])
-        assert_next_command_works(store)
+        assert_next_command_works(store, place, f"models {store.names()}")
     assert len(stores) > 20
 
 
 @CUTS
 def test_promote(template, tmp_path, cut):
     outcomes = []
-    for store in killed_stores("promote", template.root, tmp_path, cut):
+    for place, store in killed_stores("promote", template.root, tmp_path, cut):
         alias = store.aliases("tiny")["champion"]
         assert store.resolve("tiny@champion").number == alias
         outcomes.append(alias)
         moves = [event for event in store.events("tiny") if event.kind == "alias"]
         assert [move.details["to"] for move in moves] == ([1] if alias == 1 else [1, 2])
-        assert_next_command_works(store)
+        assert_next_command_works(store, place, f"champion = {alias}")
         store.set_alias("tiny", 3, "champion", expect=alias)
     assert outcomes == sorted(outcomes) and outcomes[0] == 1 and outcomes[-1] == 2 and len(outcomes) >= 5
 
 
 @CUTS
 def test_annotate(template, tmp_path, cut):
-    for store in killed_stores("annotate", template.root, tmp_path, cut):
+    for place, store in killed_stores("annotate", template.root, tmp_path, cut):
         version = store.resolve("tiny", 1)
         assert (store.tags(version), store.description(version)) in (({}, ""), ({"a": "b"}, "new"))
-        assert_next_command_works(store)
+        assert_next_command_works(store, place, store.description(version) or "old notes")
 
 
 @CUTS
 def test_gc(template, tmp_path, cut):
     outcomes = []
-    for store in killed_stores("gc", template.root, tmp_path, cut):
+    for place, store in killed_stores("gc", template.root, tmp_path, cut):
         numbers = store.numbers("tiny")
         assert numbers in ([1, 2, 3], [1, 3])  # 1 is the champion, 3 the newest: neither may go
         assert store.aliases("tiny") == {"champion": 1}
@@ -119,7 +118,7 @@ def test_gc(template, tmp_path, cut):
         store.gc(grace=0, keep=1)  # a second one finishes the first
         assert store.numbers("tiny") == [1, 3] and list((store.root / "staging").iterdir()) == []
         assert [event.version for event in store.events("tiny") if event.kind == "retired"] == [2]
-        assert_next_command_works(store)
+        assert_next_command_works(store, place, f"versions {numbers}")
     assert outcomes == sorted(outcomes, reverse=True) and outcomes[0] == 3 and outcomes[-1] == 2
 
 
@@ -128,13 +127,14 @@ def test_import(published, template, tmp_path, cut):
     original = published.resolve("tiny")
     export_bundle(original, tmp_path / "bundle.tar")
     outcomes = []
-    for store in killed_stores("import", template.root, tmp_path, cut):
-        assert store.names() in (["tiny"], ["imported", "tiny"])
-        outcomes.append(len(store.names()))
+    for place, store in killed_stores("import", template.root, tmp_path, cut):
+        names = store.names()
+        assert names in (["tiny"], ["imported", "tiny"])
+        outcomes.append(len(names))
         assert store.verify() == []
         again = import_bundle(store, tmp_path / "bundle.tar", "imported")
         assert (again.number, again.digest) == (1, original.digest)
-        assert_next_command_works(store)
+        assert_next_command_works(store, place, f"models {names}")
     assert outcomes[0] == 1 and outcomes[-1] == 2 and len(outcomes) > 15
 
 
