@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import socket
 import statistics
 import sys
 from pathlib import Path
@@ -29,7 +30,7 @@ from study.space import LoadedSpace, load_space
 from study.train import Run
 from study.trial import dataset_record
 
-__all__ = ["SAMPLERS", "SCHEDULERS", "Estimate", "Request", "describe", "estimate", "plan"]
+__all__ = ["SAMPLERS", "SCHEDULERS", "Estimate", "Request", "check_address", "describe", "estimate", "plan"]
 
 SAMPLERS = ("tpe", "nsga2", "random", "qmc", "list")
 SCHEDULERS = ("none", "asha", "median")
@@ -102,6 +103,22 @@ def plan(request: Request) -> tuple[StudyRecord, Dataset]:
         command=shlex.join(["python", "-m", "study.run", *sys.argv[1:]]),
     )
     return record, dataset
+
+
+def check_address(address: str) -> None:
+    """A quick look whether anything listens at a cluster's address: Ray itself would wait for a minute.
+
+    Raises `UserError` when nothing does.
+    """
+    if address == "auto":
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"no Ray cluster answers at {address} ({error}); an address is HOST:PORT, ray://HOST:PORT or auto"
+        ) from None
 
 
 def estimate(record: StudyRecord, dataset: Dataset, steps: int = 20) -> Estimate:

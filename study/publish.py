@@ -242,18 +242,13 @@ def main(
     else:
         chosen = front_of(folder).head(MOST)
     versions = publish_trials(folder, chosen, Store(registry_folder(registry)), name, aliases=pareto)
-    rows = [
-        {"name": version.name, "version": version.number, "trial": version.manifest.lineage.trial, "digest": version.digest}
-        for version in versions
-    ]
     if json_:
+        rows = [{"name": v.name, "version": v.number, "trial": v.manifest.lineage.trial, "digest": v.digest} for v in versions]
         print(json.dumps(rows, indent=2))
         return
-    for row in rows:
-        print(
-            f"trial {row['trial']} is {row['name']} version {row['version']}  sha256:{row['digest'].removeprefix('sha256:')[:12]}"
-        )
-    if not rows:
+    for version in versions:
+        print(f"trial {version.manifest.lineage.trial} is {version.name} version {version.number}  {version.digest[:19]}")
+    if not versions:
         print(f"{folder.name} has no finished trial to publish")
 
 

@@ -58,6 +58,10 @@ def main(
     asked = [option for option in (space, resume, extend) if option is not None]
     if len(asked) != 1:
         raise UserError(f"give exactly one of --space, --resume, --extend (or --list); spaces: {', '.join(SPACES.names())}")
+    if address is not None:
+        from study.plan import check_address
+
+        check_address(address)
     runs = runs_folder(out)
     if space is None:
         folder = StudyFolder.find(asked[0], runs)

@@ -19,7 +19,6 @@ import json
 import logging
 import math
 import os
-import socket
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -125,7 +124,6 @@ def ray_cluster(address: str | None, gpus_per_trial: float) -> Iterator[Any]:
         # Nothing of ours goes through the object store (data is memory-mapped), so it can stay small.
         options |= {"include_dashboard": True, "object_store_memory": 100 * 2**20}
     else:
-        _check_address(address)
         options |= {"address": address}
     try:
         context = ray.init(**options)
@@ -145,19 +143,6 @@ def _silence() -> None:
     for name in ("ray", "ray.tune", "ray.train"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-
-
-def _check_address(address: str) -> None:
-    """A quick look whether anything listens there: Ray itself would wait for a minute."""
-    if address == "auto":
-        return
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=5).close()
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"no Ray cluster answers at {address} ({error}); an address is HOST:PORT, ray://HOST:PORT or auto"
-        ) from None
 
 
 def check_shared(folder: Path) -> None:

@@ -11,8 +11,8 @@ from optuna.trial import TrialState
 
 from models.errors import UserError
 from study.folder import StudyFolder, StudyRecord
+from study.plan import check_address
 from study.search import (
-    _check_address,
     enqueue_start,
     finished_trials,
     load_optuna_study,
@@ -161,7 +161,7 @@ def test_tables_hold_every_trial_and_no_invented_values(folder: StudyFolder) -> 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nonsense", "127.0.0.1:port"])
 def test_no_such_ray_address(address: str) -> None:
     with pytest.raises(UserError, match="no Ray cluster answers at"):
-        _check_address(address)
+        check_address(address)
 
 
 def test_a_study_folder_is_found_by_name_or_path_and_nothing_else(folder: StudyFolder) -> None:

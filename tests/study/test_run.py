@@ -1,0 +1,215 @@
+"""The main job as a person runs it: real processes, real Ray, real files, kill -9.
+
+One smoke study serves most tests; the second one is killed in the middle and resumed.  Both use the real dSprites.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+
+from registry import load
+from study.folder import StudyFolder
+from study.search import load_optuna_study
+from study.tables import read_table
+
+COMMAND = (sys.executable, "-m", "study.run")
+REPOSITORY = Path(__file__).parents[2]
+
+
+def call(*arguments: str | Path, timeout: float = 300, module: str = "study.run") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=REPOSITORY)
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory: pytest.TempPathFactory, data_folder: Path, dsprites: object) -> tuple[StudyFolder, str]:
+    """A finished smoke study and what its command printed.  Its registry is beside it."""
+    runs = tmp_path_factory.mktemp("runs")
+    done = call(
+        "--space", "dsprites_capacity", "--budget", "smoke", "--name", "smoke", "--out", runs,
+        "--registry", runs / "_registry", "--data", data_folder,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return StudyFolder(runs / "smoke"), done.stdout + done.stderr
+
+
+def test_a_smoke_study_goes_through_all_steps(smoke: tuple[StudyFolder, str]) -> None:
+    folder, printed = smoke
+    for name in ("study.json", "trials.parquet", "replicates.parquet", "history.parquet", "optuna.journal"):
+        assert (folder.path / name).is_file(), name
+    assert (folder.path / "figures" / "loss_curves.png").stat().st_size > 10_000
+    assert list(folder.path.glob("figures/trial-*-traversal.png"))
+    assert list(folder.path.glob("figures/trial-*-reconstructions.png"))
+    assert list(folder.path.glob("tune/trial-00*/events.out.tfevents*"))
+    assert (folder.path / "logs" / "trial-000.log").read_text().count("recon") >= 20
+    assert not list(folder.path.glob("checkpoints/*"))
+    for said in ("Pareto front of 3 usable trials", "n = 1 seed", "Ray dashboard: http://", "@champion", "[3/3]"):
+        assert said in printed, said
+    assert "Traceback" not in printed
+    assert "Warning" not in printed
+
+
+def test_its_record_says_what_it_was(smoke: tuple[StudyFolder, str]) -> None:
+    record = smoke[0].record
+    assert record.dataset["source"] in ("drawn", "official")
+    assert len(record.dataset["digest"]) >= 32
+    assert {"torch", "ray", "optuna", "numpy"} <= set(record.versions)
+    assert record.hardware["device"] in ("cpu", "cuda")
+    assert record.git.get("commit") is None or len(record.git["commit"]) == 40
+
+
+def test_its_tables_agree_with_the_journal(smoke: tuple[StudyFolder, str]) -> None:
+    folder, _ = smoke
+    trials = read_table(folder, "trials")
+    journal = load_optuna_study(folder)
+    assert len(trials) == len(journal.trials) == 3
+    for trial in journal.trials:
+        row = trials[trials["trial"] == trial.number].iloc[0]
+        assert trial.values == pytest.approx([row["recon"], row["mig"]])
+        assert json.loads(row["config"])["objective"] == row["objective"] == trial.params["objective"]
+    history = read_table(folder, "history")
+    assert set(history["trial"]) == {0, 1, 2}
+    assert (history.groupby("trial")["progress"].max() == 1.0).all()
+    assert np.isfinite(history[["loss", "recon", "kl"]].to_numpy()).all()
+
+
+def test_its_models_are_in_the_registry(smoke: tuple[StudyFolder, str], dsprites: object) -> None:
+    folder, _ = smoke
+    model = load("dsprites_capacity@champion", registry=folder.path.parent / "_registry")
+    lineage = model.manifest.lineage
+    assert lineage.study == "smoke"
+    assert lineage.dataset.digest == folder.record.dataset["digest"]
+    row = read_table(folder, "trials").set_index("trial").loc[lineage.trial]
+    assert model.manifest.metrics["recon"] == pytest.approx(row["recon"], rel=1e-4)
+    assert {"test_recon", "test_mig", "mig", "modularity"} <= set(model.manifest.metrics)
+    images = dsprites.images[dsprites.parts["test"][:3]]
+    mu, logvar = model.encode(images)
+    assert mu.shape == logvar.shape == (3, 10)
+    assert model.decode(mu).shape == images.shape
+
+
+def test_publishing_again_changes_nothing(smoke: tuple[StudyFolder, str]) -> None:
+    folder, _ = smoke
+    registry = folder.path.parent / "_registry"
+    before = {path: path.stat().st_mtime for path in registry.rglob("manifest.json")}
+    done = call("smoke", "--pareto", "--out", folder.path.parent, "--registry", registry, "--json", module="study.publish")
+    assert done.returncode == 0, done.stderr
+    assert {row["name"] for row in json.loads(done.stdout)} == {"dsprites_capacity"}
+    assert {path: path.stat().st_mtime for path in registry.rglob("manifest.json")} == before
+
+
+def test_extending_adds_trials(smoke: tuple[StudyFolder, str]) -> None:
+    folder, _ = smoke
+    runs = folder.path.parent
+    done = call("--extend", "smoke", "--trials", "1", "--out", runs, "--registry", runs / "_registry")
+    assert done.returncode == 0, done.stderr
+    extended = StudyFolder(folder.path)
+    assert extended.record.trials == 4
+    assert list(read_table(extended, "trials")["status"]) == ["complete"] * 4
+
+
+def test_a_study_killed_in_the_middle_resumes(tmp_path: Path, data_folder: Path, dsprites: object) -> None:
+    """kill -9 of the driver: after --resume every configuration ran to its end once, none twice, none is RUNNING."""
+    arguments = ("--out", tmp_path, "--registry", tmp_path / "_registry")
+    start = ("--space", "dsprites_capacity", "--budget", "smoke", "--trials", "4", "--name", "cut", "--data", data_folder)
+    driver = subprocess.Popen([*COMMAND, *map(str, (*start, *arguments))], cwd=REPOSITORY, stdout=subprocess.DEVNULL)
+    table = tmp_path / "cut" / "trials.parquet"
+    deadline = time.monotonic() + 180
+    while not table.is_file() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    workers = psutil.Process(driver.pid).children(recursive=True)
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.wait()
+    psutil.wait_procs(workers, timeout=30)
+    for orphan in workers:
+        if orphan.is_running():
+            orphan.kill()
+
+    before = load_optuna_study(StudyFolder(tmp_path / "cut"))
+    finished_before = [t.number for t in before.trials if t.state.is_finished()]
+    running_before = [t.number for t in before.trials if t.state.name == "RUNNING"]
+    assert finished_before
+    assert running_before
+
+    done = call("--resume", "cut", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = load_optuna_study(StudyFolder(tmp_path / "cut"))
+    states = Counter(t.state.name for t in after.trials)
+    assert set(states) <= {"COMPLETE", "FAIL"}
+    assert states["COMPLETE"] == 4
+    retried = {t.user_attrs["retry_of"] for t in after.trials if "retry_of" in t.user_attrs}
+    assert retried == set(running_before)
+    trials = pd.read_parquet(table)
+    complete = trials[trials["status"] == "complete"]
+    assert complete["config_digest"].is_unique
+    assert set(finished_before) <= set(complete["trial"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--space", "nothing"], "unknown space 'nothing': choose one of"),
+        ([], "give exactly one of --space, --resume, --extend"),
+        (["--space", "dsprites_capacity", "--sampler", "magic"], "unknown sampler 'magic': choose one of tpe"),
+        (["--space", "dsprites_capacity", "--scheduler", "magic"], "unknown scheduler 'magic': choose one of none"),
+        (["--space", "dsprites_capacity", "--budget", "huge"], "unknown budget 'huge'"),
+        (["--space", "dsprites_capacity", "--metrics", "recon,magic"], "unknown metric 'magic'"),
+        (["--space", "dsprites_capacity", "--metrics", "recon,udr"], "udr needs at least 2 seeds"),
+        (["--space", "dsprites_capacity", "--name", "../up"], "a study's name is"),
+        (["--space", "dsprites_capacity", "--name", "taken"], "the study taken exists already"),
+        (["--space", "dsprites_capacity", "--gpus-per-trial", "0.5"], "needs a GPU"),
+        (["--space", "dsprites_capacity", "--dataset", "digits"], "needs ground-truth factors"),
+        (["--space", "dsprites_capacity", "--address", "127.0.0.1:1"], "no Ray cluster answers at 127.0.0.1:1"),
+        (["--resume", "absent"], "absent is not a study"),
+        (["--resume", "taken"], "not a study record of this version"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(arguments: list[str], says: str, tmp_path: Path, data_folder: Path) -> None:
+    if "--gpus-per-trial" in arguments:
+        torch = pytest.importorskip("torch")
+        if torch.cuda.is_available():
+            pytest.skip("this machine has a GPU")
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "study.json").write_text("{}")
+    done = call(*arguments, "--out", tmp_path, "--data", data_folder, "--registry", tmp_path / "_registry")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert says in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["taken"]
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path, data_folder: Path, dsprites: object) -> None:
+    done = call("--space", "dsprites_capacity", "--budget", "smoke", "--dry-run", "--out", tmp_path, "--data", data_folder)
+    assert done.returncode == 0, done.stderr
+    for said in ("3 trials of 120 steps", "steps/s each: about", "MB on disk", "Nothing was written"):
+        assert said in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_and_list_are_quick_and_complete() -> None:
+    assert "dsprites_capacity" in call("--list").stdout
+    printed = call("--help").stdout
+    for option in ("--space", "--trials", "--budget", "--resume", "--extend", "--address", "--dry-run", "--gpus-per-trial"):
+        assert option in printed, option
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_output_folder(tmp_path: Path, data_folder: Path, dsprites: object) -> None:
+    tmp_path.chmod(0o500)
+    done = call("--space", "dsprites_capacity", "--budget", "smoke", "--out", tmp_path, "--data", data_folder)
+    tmp_path.chmod(0o700)
+    assert done.returncode == 2
+    assert "Permission denied" in done.stderr
