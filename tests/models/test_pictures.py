@@ -97,9 +97,7 @@ def test_a_bomb_is_refused(tmp_path, monkeypatch):
         open_picture(path, Preprocessing(size=(4, 4)))
 
 
-@pytest.mark.parametrize(
-    "bad", [{"size": (0, 4)}, {"size": (4, 4), "mode": "CMYK"}, {"size": (4, 4), "value_range": (-1, 1)}]
-)
+@pytest.mark.parametrize("bad", [{"size": (0, 4)}, {"size": (4, 4), "mode": "CMYK"}, {"size": (4, 4), "value_range": (-1, 1)}])
 def test_bad_preprocessing_is_refused(bad):
     with pytest.raises(ValidationError):
         Preprocessing(**bad)
