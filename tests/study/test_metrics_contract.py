@@ -117,7 +117,7 @@ class TestCodes:
     def test_codes_that_are_not_finite(self, name, value):
         codes, factors = good()
         codes[5, 1] = value
-        with pytest.raises(UserError, match="finite.*row 5"):
+        with pytest.raises(UserError, match=r"finite.*row 5"):
             evaluate(codes, factors, [name])
 
     def test_different_lengths(self, name):
@@ -190,7 +190,7 @@ def test_a_named_key_gives_that_key_and_a_plugin_all_of_its_keys():
 
 @pytest.mark.parametrize("name", ["migg", "dci_forest_nonsense", "_private"])
 def test_unknown_name_lists_the_choices(name):
-    with pytest.raises(UserError, match="unknown metric .*(mig|dci_forest_completeness)"):
+    with pytest.raises(UserError, match=r"unknown metric .*(mig|dci_forest_completeness)"):
         evaluate(*good(), [name])
 
 

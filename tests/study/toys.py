@@ -37,6 +37,7 @@ def small_vae(conditional: bool = False, likelihood: Likelihood | None = None, s
         VAEConfig(
             image_shape=(1, 12, 12),
             architecture="mlp",
+            architecture_options={"hidden": (64,)},
             latent_dim=5,
             likelihood=likelihood or Likelihood(),
             condition=Condition(classes=4, embedding_dim=3) if conditional else None,
