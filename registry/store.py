@@ -225,7 +225,8 @@ class Store:
         """Make this folder a store, unless it is one."""
         if self._is_store():
             return
-        if self.root.is_dir() and any(not entry.startswith(".") for entry in os.listdir(self.root)):
+        occupied = self.root.is_dir() and any(not entry.startswith(".") for entry in os.listdir(self.root))
+        if occupied and not self._is_store():  # asked again: another process may have created it in between
             raise RegistryError(f"a new model store needs an empty folder, but {self.root} has files and no store.json")
         make_folder(self.root)
         write_atomically(self.root / "store.json", canonical_json({"format": FORMAT}))

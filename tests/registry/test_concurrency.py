@@ -14,14 +14,20 @@ SPAWN = multiprocessing.get_context("spawn")  # as on separate machines: nothing
 
 
 def publish_many(root, worker, count, start):
-    start.wait()
+    start.wait(60)
     for number in range(count):
         publish(Store(root), mig=(worker * 1000 + number) / 10_000)
 
 
+def create_and_publish(folder, worker, count, start):
+    for attempt in range(count):
+        start.wait(60)  # all of them, for each attempt: they really meet
+        publish(Store(folder / str(attempt)))
+
+
 def take_the_alias(root, worker, count, start, wins):
     store = Store(root)
-    start.wait()
+    start.wait(60)
     for _ in range(count):
         now = store.aliases("tiny")["baton"]
         try:
@@ -55,6 +61,13 @@ def assert_all_there(store, processes, count):
 def test_four_processes_publish_into_a_store_that_does_not_exist_yet(empty):
     run_together(publish_many, 4, empty.root, 8)
     assert_all_there(empty, 4, 8)
+
+
+def test_eight_processes_create_the_store_at_the_same_moment(tmp_path):
+    run_together(create_and_publish, 8, tmp_path, 20)
+    for attempt in range(20):
+        store = Store(tmp_path / str(attempt))
+        assert store.numbers("tiny") == list(range(1, 9)) and store.verify() == []
 
 
 @pytest.mark.slow
