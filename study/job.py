@@ -12,6 +12,7 @@ from rich.table import Table
 from models.errors import UserError
 from models.files import write_atomically
 from registry.console import duration
+from study.confirm import confirm, shrinkage_table
 from study.folder import StudyFolder
 from study.publish import MOST, candidates, front_of, publish_trials
 from study.screen import Screen
@@ -26,8 +27,13 @@ if TYPE_CHECKING:
 __all__ = ["search_and_publish"]
 
 
-def search_and_publish(folder: StudyFolder, address: str | None, registry: Path, console: Console) -> None:
-    """Search what is left of the study, then publish its Pareto models.  Ctrl-C ends with the command that resumes."""
+def search_and_publish(
+    folder: StudyFolder, address: str | None, registry: Path, console: Console, confirm_seeds: int = 0
+) -> None:
+    """Search what is left of the study, then publish its Pareto models.  Ctrl-C ends with the command that resumes.
+
+    confirm_seeds: train the front again with so many fresh seeds.
+    """
     optuna_study = load_optuna_study(folder)
     began = time.monotonic()
     with ray_cluster(address, folder.record.gpus_per_trial) as context:
@@ -46,6 +52,8 @@ def search_and_publish(folder: StudyFolder, address: str | None, registry: Path,
             console.print(f"  python -m study.run --resume {_shown(folder)}")
             raise SystemExit(130) from None
         refresh()
+        if confirm_seeds:
+            _confirm(folder, confirm_seeds, console)
     console.print(f"search finished after {duration(time.monotonic() - began)}")
     conclude(folder, registry, console)
 
@@ -64,6 +72,12 @@ def conclude(folder: StudyFolder, registry: Path, console: Console) -> None:
     versions = publish_trials(folder, front.head(MOST), Store(registry))
     console.print(_front_table(folder, front, versions))
     _say_where(folder, registry, versions, console)
+
+
+def _confirm(folder: StudyFolder, seeds: int, console: Console) -> None:
+    front = front_of(folder).head(MOST)
+    if not front.empty:
+        console.print(shrinkage_table(folder, front, confirm(folder, front, seeds, console)))
 
 
 def _draw(folder: StudyFolder, front: pd.DataFrame) -> None:

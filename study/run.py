@@ -45,6 +45,9 @@ def main(
     address: Annotated[str | None, typer.Option(help="A running Ray cluster: HOST:PORT, ray://HOST:PORT or auto.")] = None,
     resume: Annotated[str | None, typer.Option(metavar="STUDY", help="Continue an interrupted study.")] = None,
     extend: Annotated[str | None, typer.Option(metavar="STUDY", help="Add --trials more trials to a study.")] = None,
+    confirm: Annotated[
+        int, typer.Option(min=0, metavar="K", help="At the end, train the Pareto front again with K fresh seeds.")
+    ] = 0,
     name: Annotated[str | None, typer.Option(help="The study's name (default: space and time).")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of all studies (default: runs, or $VAE_RUNS).")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of data sets (default: data, or $VAE_DATA).")] = None,
@@ -79,7 +82,7 @@ def main(
     if not dry_run:
         from study.job import search_and_publish
 
-        search_and_publish(folder, address, registry_folder(registry), console)
+        search_and_publish(folder, address, registry_folder(registry), console, confirm)
 
 
 def _begin(folder: StudyFolder, request, *, dry_run: bool) -> None:  # type: ignore[no-untyped-def]

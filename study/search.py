@@ -21,7 +21,7 @@ import math
 import os
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,12 +32,13 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from models.errors import UserError
+from study.config import TrialConfig
 from study.events import Events, trial_name
 from study.folder import StudyFolder, StudyRecord
 from study.space import LoadedSpace
 from study.trial import TrialSpec, run_trial
 
-__all__ = ["finished_trials", "load_optuna_study", "ray_cluster", "search"]
+__all__ = ["finished_trials", "load_optuna_study", "ray_cluster", "retrain", "search", "spec_of"]
 
 INTERRUPTED = "interrupted"
 RETRY_OF = "retry_of"
@@ -312,6 +313,38 @@ def _scheduler(record: StudyRecord, direction: str) -> Any:
     return MedianStoppingRule(time_attr="step", metric=metric, mode=mode, grace_period=half, min_samples_required=3)
 
 
+def spec_of(folder: StudyFolder, number: int, config: TrialConfig) -> TrialSpec:
+    """What a worker is told about one configuration of this study."""
+    record = folder.record
+    return TrialSpec(
+        number=number,
+        config=config,
+        root_seed=record.seed,
+        replicates=record.replicates,
+        metrics=(*record.metrics, *record.also),
+        points=record.budget.points,
+        folder=folder.path,
+        data=Path(record.data),
+        cpus=record.cpus_per_trial,
+        gpus=record.gpus_per_trial,
+    )
+
+
+def retrain(specs: Sequence[TrialSpec]) -> Iterator[dict[str, Any]]:
+    """Run trials that nobody searches (confirmations), on the connected cluster; yields each final report as it comes."""
+    import ray
+
+    @ray.remote(max_retries=1)
+    def final_report(spec: TrialSpec) -> dict[str, Any]:
+        *_, last = run_trial(spec)
+        return {"trial": spec.number, **last}
+
+    waiting = [final_report.options(num_cpus=spec.cpus, num_gpus=spec.gpus).remote(spec) for spec in specs]
+    while waiting:
+        done, waiting = ray.wait(waiting, num_returns=1)
+        yield ray.get(done[0])
+
+
 def search(folder: StudyFolder, space: LoadedSpace, events: Events) -> optuna.Study:
     """Run what is left of a study, on the Ray cluster that is connected.  Returns the Optuna study, nothing RUNNING in it.
 
@@ -331,18 +364,7 @@ def search(folder: StudyFolder, space: LoadedSpace, events: Events) -> optuna.St
     optuna_study.sampler = make_sampler(record, finished)
 
     def make_spec(trial: optuna.Trial) -> TrialSpec:
-        return TrialSpec(
-            number=trial.number,
-            config=space.configure(trial, record.budget.steps, record.dataset["name"]),
-            root_seed=record.seed,
-            replicates=record.replicates,
-            metrics=(*record.metrics, *record.also),
-            points=record.budget.points,
-            folder=folder.path,
-            data=Path(record.data),
-            cpus=record.cpus_per_trial,
-            gpus=record.gpus_per_trial,
-        )
+        return spec_of(folder, trial.number, space.configure(trial, record.budget.steps, record.dataset["name"]))
 
     (folder.path / "logs").mkdir(exist_ok=True)
     tuner = tune.Tuner(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from optuna.trial import FrozenTrial
 
-__all__ = ["read_table", "trial_rows", "write_tables"]
+__all__ = ["read_table", "trial_rows", "write_table", "write_tables"]
 
 
 def trial_rows(trials: Iterable[FrozenTrial]) -> list[dict[str, Any]]:
@@ -57,13 +57,13 @@ def trial_rows(trials: Iterable[FrozenTrial]) -> list[dict[str, Any]]:
 
 def write_tables(folder: StudyFolder, trials: Sequence[FrozenTrial]) -> None:
     """Write the three tables, each atomically."""
-    _write(folder, "trials", trial_rows(trials))
-    _write(folder, "replicates", list(_replicate_rows(trials)))
-    _write(folder, "history", list(_history_rows(folder, trials)))
+    write_table(folder, "trials", trial_rows(trials))
+    write_table(folder, "replicates", list(_replicate_rows(trials)))
+    write_table(folder, "history", list(_history_rows(folder, trials)))
 
 
 def read_table(folder: StudyFolder, name: str) -> pd.DataFrame:
-    """One of the tables `trials`, `replicates`, `history`; empty when the study has none yet."""
+    """One of the tables (`trials`, `replicates`, `history`, `confirmation`); empty when the study has none yet."""
     import pandas as pd
 
     path = folder.path / f"{name}.parquet"
@@ -85,7 +85,8 @@ def _history_rows(folder: StudyFolder, trials: Sequence[FrozenTrial]) -> Iterabl
                 yield {"trial": trial.number, "replicate": replicate["replicate"], **row}
 
 
-def _write(folder: StudyFolder, name: str, rows: list[dict[str, Any]]) -> None:
+def write_table(folder: StudyFolder, name: str, rows: list[dict[str, Any]]) -> None:
+    """Write one table, atomically."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -28,8 +28,9 @@ from study.config import TrialConfig, run_seed
 from study.dataset import Dataset
 from study.datasets import load_dataset
 from study.device import choose_device, describe_hardware
-from study.evaluate import evaluate_codec
+from study.evaluate import Evaluation, evaluate_codec, evaluate_seeds
 from study.events import trial_name
+from study.metrics import metric_of
 from study.train import Run, schedules_end
 
 __all__ = ["TrialSpec", "dataset_record", "history_path", "model_path", "run_trial"]
@@ -42,12 +43,16 @@ CHEAP = ("recon", "kl", "mig")
 
 
 class TrialSpec(Config):
-    """What a worker needs to run one trial.  `folder` and `data` are absolute."""
+    """What a worker needs to run one trial.  `folder` and `data` are absolute.
+
+    first_replicate   number of the first seed: a confirmation counts from where no search ever was
+    """
 
     number: int
     config: TrialConfig
     root_seed: int
     replicates: int
+    first_replicate: int = 0
     metrics: tuple[str, ...]
     points: int
     folder: Path
@@ -58,10 +63,14 @@ class TrialSpec(Config):
 
 @dataclass(frozen=True)
 class Replicate:
-    """One finished training of a trial."""
+    """One finished training of a trial.  No evaluation where it diverged."""
 
     row: dict[str, Any]
-    values: dict[str, float]
+    evaluation: Evaluation | None
+
+    @property
+    def values(self) -> dict[str, float]:
+        return self.evaluation.values if self.evaluation else {}
 
 
 def model_path(folder: Path, digest: str, replicate: int) -> Path:
@@ -86,7 +95,7 @@ def run_trial(spec: TrialSpec) -> Iterator[dict[str, Any]]:
     dataset = load_dataset(spec.config.dataset, spec.data, **spec.config.dataset_options)
     digest = spec.config.digest()
     finished: list[Replicate] = []
-    for replicate in range(spec.replicates):
+    for replicate in range(spec.first_replicate, spec.first_replicate + spec.replicates):
         run = Run(spec.config, dataset, run_seed(spec.root_seed, digest, replicate), device, reports=REPORTS)
         yield from _train(spec, run, replicate)
         finished.append(_finish(spec, run, replicate))
@@ -152,18 +161,23 @@ def _finish(spec: TrialSpec, run: Run, replicate: int) -> Replicate:
         "seconds": run.seconds,
     }
     _log(spec, f"{run.status} {run.reason}".strip())
-    values: dict[str, float] = {}
+    evaluation = None
     if run.status != "diverged":
         started = time.perf_counter()
-        evaluation = evaluate_codec(
-            TorchCodec(run.model), run.dataset, metrics=spec.metrics, points=spec.points, seed=spec.root_seed
-        )
-        values = evaluation.values
+        metrics = [name for name in spec.metrics if metric_of(name).family != "seeds"]
+        evaluation = evaluate_codec(TorchCodec(run.model), run.dataset, metrics=metrics, points=spec.points, seed=spec.root_seed)
         row |= {"evaluation_seconds": time.perf_counter() - started, "kl_per_latent": evaluation.kl_per_latent.tolist()}
         save_model(run.model, model_path(spec.folder, spec.config.digest(), replicate))
     history = json.dumps([report.row() for report in run.history])
     write_atomically(history_path(spec.folder, spec.config.digest(), replicate), history)
-    return Replicate(row | values, values)
+    return Replicate(row | (evaluation.values if evaluation else {}), evaluation)
+
+
+def _across_seeds(spec: TrialSpec, finished: list[Replicate]) -> dict[str, float]:
+    """Metrics of several seeds (UDR); none where fewer than two replicates lived."""
+    metrics = [name for name in spec.metrics if metric_of(name).family == "seeds"]
+    encodings = [each.evaluation.encoding for each in finished if each.evaluation]
+    return evaluate_seeds(encodings, metrics, spec.root_seed) if metrics and len(encodings) > 1 else {}
 
 
 def _final(spec: TrialSpec, finished: list[Replicate], hardware: dict[str, Any]) -> dict[str, Any]:
@@ -180,7 +194,7 @@ def _final(spec: TrialSpec, finished: list[Replicate], hardware: dict[str, Any])
         "seconds": sum(each.row["seconds"] for each in finished),
         "steps": sum(each.row["steps"] for each in finished),
         "hardware": hardware,
-        "values": medians if worst["status"] != "diverged" else {},
+        "values": medians | _across_seeds(spec, finished) if worst["status"] != "diverged" else {},
         "replicates": [each.row for each in finished],
     }
 

@@ -120,6 +120,18 @@ def test_extending_adds_trials(smoke: tuple[StudyFolder, str]) -> None:
     assert list(read_table(extended, "trials")["status"]) == ["complete"] * 4
 
 
+def test_a_finished_study_can_be_confirmed_with_fresh_seeds(smoke: tuple[StudyFolder, str]) -> None:
+    folder, _ = smoke
+    runs = folder.path.parent
+    done = call("--resume", "smoke", "--confirm", "2", "--out", runs, "--registry", runs / "_registry")
+    assert done.returncode == 0, done.stderr
+    assert "fresh median" in done.stdout
+    fresh, searched = read_table(folder, "confirmation"), read_table(folder, "replicates")
+    assert fresh.groupby("trial").size().tolist() == [2] * fresh["trial"].nunique()
+    assert set(fresh["seed"]).isdisjoint(searched["seed"])
+    assert fresh["mig"].notna().all()
+
+
 def test_a_study_killed_in_the_middle_resumes(tmp_path: Path, data_folder: Path, dsprites: object) -> None:
     """kill -9 of the driver: after --resume every configuration ran to its end once, none twice, none is RUNNING."""
     arguments = ("--out", tmp_path, "--registry", tmp_path / "_registry")
