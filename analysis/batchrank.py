@@ -33,7 +33,7 @@ from models.outlier_score import SCORES
 from registry.console import AsJson, Registry, command_line, print_json, run
 from study.batchrank.bench import CONTROLS, Bench, all_methods, standard_cells
 from study.batchrank.cells import Cell, Role
-from study.batchrank.sample import Sample, lowlevel_dataset, sample_of
+from study.batchrank.sample import LOWLEVEL, Sample, lowlevel_dataset, sample_of
 from study.dataset import Dataset, Part
 from study.datasets import load_dataset
 
@@ -106,12 +106,13 @@ def batchrank(
 def tables(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """All tables by title."""
     odd = rows[rows.auroc.notna()]
+    content = odd[odd.subject != LOWLEVEL] if (odd.subject != LOWLEVEL).any() else odd
     return {
         "AUROC": quality_table(odd, "auroc"),
         "average precision above chance": quality_table(odd, "ap"),
         "first picture is odd": quality_table(odd, "hit"),
-        "the default against the others, AUROC": comparison_table(odd, "auroc"),
-        "the default against the others, average precision": comparison_table(odd, "ap"),
+        "the default against the others, AUROC without low-level cells": comparison_table(content, "auroc"),
+        "the default against the others, average precision without low-level cells": comparison_table(content, "ap"),
         "context gain of the default": gain_table(odd),
         "explanations": explanation_table(odd),
         "clean batches and found pictures": alarm_table(rows),

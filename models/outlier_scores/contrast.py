@@ -1,7 +1,7 @@
 """Contrast: how much better the whole population explains a picture than its batch does.
 
     score(x) = −2 log [ p(mu | batch) / p(mu | population) ] + constant
-             = (mu − m)ᵀ S⁻¹ (mu − m)  −  Σᵢ muᵢ² / pᵢ                                             (twice nats)
+             = (mu − m)ᵀ S⁻¹ (mu − m)  −  Σᵢ min(muᵢ²/pᵢ, 4)                                        (twice nats)
 
 A picture that is extreme under any circumstances (a flourish, a rare shape) is far from everything; what makes it odd *here* is
 being far from the batch and not from the population.  Latents in which the batch is as varied as the population cancel,
@@ -12,12 +12,14 @@ population is known beforehand, its prior N(0, I), which is what the KL term is 
     m, S   mean and covariance of the aggregate posterior of the pictures that make up the batch: Cov[mu] + E[σ²], with
            one picture's worth of the prior's covariance added (which decides alone where there are too few pictures)
     p      1, or the batch's own variance where that is larger: a population cannot be narrower than its batch
+    4      two standard deviations: a latent farther out than that is not explained by the population either (foreign
+           pictures, damage), and a batch of such pictures must still be recognised by what it has in common
 
 Odd pictures must not shape the batch.  Starting from medians and MADs without correlations, each picture's weight falls
 from 1 to 0 as its score passes two robust standard deviations above the median score; m and S are estimated with these
 weights, twice.
 
-Parts are Shapley values, φᵢ = dᵢ (S⁻¹ d)ᵢ − muᵢ²/pᵢ with d = mu − m (Mayrhofer & Filzmoser 2023); they can be negative.
+Parts are Shapley values, φᵢ = dᵢ (S⁻¹ d)ᵢ − min(muᵢ²/pᵢ, 4) with d = mu − m (Mayrhofer & Filzmoser 2023); they can be negative.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ NEEDS = ()
 CONTEXT = True
 
 ROUNDS = 2
+FAR = 2.0  # population standard deviations
 CUT = 2.0  # robust standard deviations above the median score at which a picture's weight is ½ …
 STEEPNESS = 3.0  # … and how fast it falls there
 
@@ -41,7 +44,7 @@ STEEPNESS = 3.0  # … and how fast it falls there
 def score(batch: Batch, context: Rows) -> Scores:
     """Parts: Shapley values of the contrast."""
     centre, variance = aggregate_moments(batch, context)
-    parts = (batch.mu - centre) ** 2 / variance - batch.mu**2 / np.maximum(1, variance)
+    parts = (batch.mu - centre) ** 2 / variance - _expected(batch, variance)
     for _ in range(ROUNDS):
         weights = _membership(parts.sum(axis=1)[context])
         parts = _contrast(batch, *_moments(batch, context, weights))
@@ -67,5 +70,9 @@ def _moments(batch: Batch, context: Rows, weights: Floats) -> tuple[Floats, Floa
 
 def _contrast(batch: Batch, mean: Floats, covariance: Floats) -> Floats:
     d = batch.mu - mean
-    population = np.maximum(1, np.diag(covariance))
-    return np.asarray(d * np.linalg.solve(covariance, d.T).T - batch.mu**2 / population)
+    return np.asarray(d * np.linalg.solve(covariance, d.T).T - _expected(batch, np.diag(covariance)))
+
+
+def _expected(batch: Batch, variance: Floats) -> Floats:
+    """What the population explains of each latent's distance, (n, D)."""
+    return np.minimum(batch.mu**2 / np.maximum(1, variance), FAR**2)

@@ -151,10 +151,17 @@ def test_a_picture_as_extreme_as_the_population_allows_is_not_odd_by_contrast():
     """Latent 1 is as varied in the batch as in the population: a far value there says nothing about this batch."""
     generator = np.random.default_rng(0)
     mu = np.stack([0.1 * generator.standard_normal(60) + 1, generator.standard_normal(60)], axis=1)
-    mu[0], mu[1] = (1, 2.8), (0.2, 0)  # far but allowed; near but against what the batch has in common
+    mu[0], mu[1] = (1, 2), (0.2, 0)  # far but allowed; near but against what the batch has in common
     values = score_batch("contrast", Batch(mu, np.full_like(mu, -4.0))).values
     assert values.argmax() == 1
     assert values[0] < np.quantile(values, 0.9)
+
+
+def test_a_batch_far_from_the_population_has_a_context_too():
+    """Foreign pictures, all at mu = 8: the odd one is the ordinary one, at 0."""
+    mu = 8 + 0.5 * np.random.default_rng(0).standard_normal((40, 3))
+    mu[7] = 0
+    assert score_batch("contrast", Batch(mu, np.full_like(mu, -4.0))).values.argmax() == 7
 
 
 def test_contrast_sees_through_a_rotation_of_the_latents():
