@@ -24,7 +24,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.names import find_metric, metric_name, variant_of
+from analysis.names import find_metric, metric_name, ordered, variant_of
 from models.errors import UserError
 from registry.place import registry_folder
 from registry.store import Store
@@ -197,9 +197,10 @@ def _metric_row(key: str, searched: bool) -> dict[str, Any]:
 
 
 def groups(table: pd.DataFrame, column: str) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The table's rows by the value of a text column, in order of first appearance; rows without a value are left out."""
-    for value, rows in table.groupby(column, sort=False, observed=True):
-        yield str(value), rows
+    """The table's rows by the value of a text column, variants in the order of legends; rows without a value are left out."""
+    values = [str(value) for value in pd.unique(table[column].dropna())]
+    for value in ordered(values) if column == "variant" else values:
+        yield value, table[table[column] == value]
 
 
 def directions_of(keys: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from models.errors import UserError
 from study.metric import Metric
 from study.metrics import metric_of
 
-__all__ = ["axis_label", "find_metric", "knob_label", "looks", "metric_name", "number", "variant_of"]
+__all__ = ["axis_label", "find_metric", "knob_label", "looks", "metric_name", "number", "ordered", "variant_of"]
 
 METRIC_NAMES = {
     "recon": "reconstruction NLL", "kl": "KL", "negative_elbo": "negative ELBO", "negative_iwae": "negative IWAE bound",
@@ -58,10 +58,16 @@ def looks(variants: Iterable[str]) -> tuple[dict[str, Any], dict[str, str]]:
     import seaborn as sns
 
     palette = sns.color_palette("colorblind")
-    names = sorted(set(variants), key=lambda name: (list(LOOKS).index(name) if name in LOOKS else len(LOOKS), name))
+    names = ordered(variants)
     spare = iter(OTHERS * (1 + len(names) // len(OTHERS)))
     chosen = {name: LOOKS[name] if name in LOOKS else next(spare) for name in names}
     return {name: palette[at] for name, (at, _) in chosen.items()}, {name: marker for name, (_, marker) in chosen.items()}
+
+
+def ordered(variants: Iterable[str]) -> list[str]:
+    """Each variant once, in the order of every legend."""
+    known = list(LOOKS)
+    return sorted(set(variants), key=lambda name: (known.index(name) if name in known else len(known), name))
 
 
 def find_metric(name: str) -> Metric | None:

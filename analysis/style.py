@@ -1,14 +1,18 @@
-"""How figures look: one theme for paper, screen and dark screen; captions that carry the conditions.
+"""How figures look: one theme for paper and notebooks, and one that follows a page into the dark; captions with the conditions.
 
-with themed(dark=False):
-    figure = new_figure(7, 4)
-    pareto(study.trials, "recon", "mig", ax=figure.subplots())
-    caption(figure, provenance(study))
+    with themed():
+        figure = new_figure(7, 4)
+        pareto(study.trials, "recon", "mig", ax=figure.subplots())
+        caption(figure, provenance(study))
+
+On a page a figure is drawn once, as SVG inside the HTML, in marker colours that `svg` exchanges for the page's own: the text
+colour (`currentColor`) and its grid colour.  So it is right in light, in dark and on paper without a second picture.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,26 +22,27 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["caption", "current", "legend_outside", "new_figure", "png", "say_empty", "themed"]
+__all__ = ["caption", "current", "legend_outside", "new_figure", "png", "say_empty", "svg", "themed"]
 
-LIGHT = {"figure.facecolor": "white", "axes.facecolor": "white", "ink": "#1c2024", "soft": "#5f6873", "grid": "#e3e6ea"}
-DARK = {"figure.facecolor": "#14171a", "axes.facecolor": "#14171a", "ink": "#e7eaee", "soft": "#9aa4b0", "grid": "#2b3138"}
+INK, GRID, PAPER = "#1c2024", "#e3e6ea", "white"
+PAGE_INK, PAGE_GRID = "#010203", "#010204"  # colours that nothing else has
 
 
 @contextmanager
-def themed(dark: bool = False) -> Iterator[None]:
-    """matplotlib's settings for what is drawn inside; outside nothing changes."""
+def themed(page: bool = False) -> Iterator[None]:
+    """matplotlib's settings for what is drawn inside; outside nothing changes.  page: for `svg`."""
     import matplotlib as mpl
     import seaborn as sns
+    from cycler import cycler
 
-    colours = DARK if dark else LIGHT
-    ink = colours["ink"]
+    ink, grid, paper = (PAGE_INK, PAGE_GRID, "none") if page else (INK, GRID, PAPER)
     settings: Any = sns.plotting_context("notebook", font_scale=0.85) | sns.axes_style("ticks")
-    settings |= {key: colours[key] for key in ("figure.facecolor", "axes.facecolor")}
     settings |= dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), ink)
-    settings |= {"savefig.facecolor": colours["figure.facecolor"], "legend.frameon": False, "axes.titleweight": "bold"}
-    settings |= {"axes.grid": True, "grid.color": colours["grid"], "axes.axisbelow": True, "axes.titlelocation": "left"}
-    settings |= {"axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 11, "legend.fontsize": 8.5}
+    settings |= dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), paper)
+    settings |= {"axes.grid": True, "grid.color": grid, "axes.axisbelow": True, "axes.titlelocation": "left"}
+    settings |= {"axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 11, "axes.titleweight": "bold"}
+    settings |= {"legend.frameon": False, "legend.fontsize": 8.5, "font.family": ["sans-serif"], "svg.fonttype": "none"}
+    settings |= {"axes.prop_cycle": cycler(color=sns.color_palette("colorblind"))}
     with mpl.rc_context(settings):
         yield
 
@@ -83,3 +88,16 @@ def png(figure: Figure, dpi: int = 150) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()
+
+
+def svg(figure: Figure, name: str) -> str:
+    """The figure as an <svg> element for a page that defines --grid; drawn under `themed(page=True)`.
+
+    name: makes the ids of its parts different from those of the page's other figures.
+    """
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :].replace(PAGE_INK, "currentColor").replace(PAGE_GRID, "var(--grid)")
+    text = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', text)
+    return re.sub(r'(url\(#|href="#)', rf"\1{name}-", text)

@@ -92,18 +92,14 @@ def tradeoff_table(studies: Studies, x: str, y: str) -> pd.DataFrame:
 
 
 def by_variant(studies: Studies, x: str, y: str) -> pd.DataFrame:
-    """One row a kind of objective: trials ended, usable, on the front; best and median of both metrics."""
-    ended = studies.trials[studies.trials["variant"].notna()]
+    """One row a kind of objective: trials ended, usable, on the front; best and median of both metrics; of several studies
+    each on its own."""
     table = tradeoff_table(studies, x, y)
     rows: list[dict[str, Any]] = []
-    for variant, group in ended.groupby("variant"):
-        usable = table[table["variant"] == variant]
-        row: dict[str, Any] = {
-            "variant": variant,
-            "trials": len(group),
-            "usable": len(usable),
-            "front": int(usable["front"].sum()),
-        }
+    for (study, variant), group in studies.trials.dropna(subset=["variant"]).groupby(["study", "variant"]):
+        usable = table[(table["study"] == study) & (table["variant"] == variant)]
+        row: dict[str, Any] = {"study": study} if len(studies.folders) > 1 else {}
+        row |= {"variant": variant, "trials": len(group), "usable": len(usable), "front": int(usable["front"].sum())}
         for key, direction in zip((x, y), directions_of([x, y]), strict=True):
             row |= {f"best {key}": usable[key].min() if direction == "minimize" else usable[key].max()}
             row |= {f"median {key}": usable[key].median()}

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from registry.inference import Model
 
-__all__ = ["MOST", "best_trials", "candidates", "front_of", "publish_trials"]
+__all__ = ["MOST", "best_trials", "candidates", "front_of", "publish_trials", "typical_replicate"]
 
 MOST = 5  # Pareto models published by a run
 CONDITION = re.compile(r"\s*([A-Za-z_]\w*)\s*(<=|>=|<|>|==)\s*(-?[\d.]+(?:[eE][+-]?\d+)?)\s*")
@@ -109,7 +109,7 @@ def _publish_one(folder: StudyFolder, row: pd.Series, store: Store, name: str, d
     from registry.gate import publish_model
 
     record, trial = folder.record, int(row["trial"])
-    replicate = _typical(folder, trial)
+    replicate = typical_replicate(folder, trial)
     earlier = _published(store, name, record.name, trial, int(replicate["seed"]))
     if earlier is not None:
         return earlier
@@ -177,7 +177,7 @@ def _published(store: Store, name: str, study: str, trial: int, seed: int) -> Ve
     return None
 
 
-def _typical(folder: StudyFolder, trial: int) -> dict[str, Any]:
+def typical_replicate(folder: StudyFolder, trial: int) -> dict[str, Any]:
     """The replicate nearest the trial's medians, each metric scaled by its spread."""
     table = read_table(folder, "replicates")
     rows = table[(table["trial"] == trial) & table["status"].isin(["complete", "stopped"])].reset_index(drop=True)
