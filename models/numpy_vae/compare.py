@@ -35,7 +35,10 @@ IMAGE_SHAPE = (1, 28, 28)
 
 @dataclass(frozen=True)
 class Cost:
-    """seconds_per_step: median.  peak_mb: the whole process; step_mb: what the steps added to import and construction."""
+    """seconds_per_step: the fastest, for other processes only ever add time.
+
+    peak_mb: of the whole process, its imports included; step_mb: by how much the steps raised the peak before them.
+    """
 
     library: Library
     network: Network
@@ -58,7 +61,7 @@ def sheet(costs: list[Cost]) -> str:
         lines.append(
             f"{network}, batch {ours.batch_size}: NumPy {1e3 * ours.seconds_per_step:.1f} ms a step, "
             f"PyTorch {1e3 * theirs.seconds_per_step:.1f} ms, ratio {ours.seconds_per_step / theirs.seconds_per_step:.1f}; "
-            f"steps add {ours.step_mb:.0f} MB and {theirs.step_mb:.0f} MB; "
+            f"steps raise the peak by {ours.step_mb:.0f} MB and {theirs.step_mb:.0f} MB; "
             f"whole process {ours.peak_mb:.0f} MB and {theirs.peak_mb:.0f} MB"
         )
     return "\n".join(lines)
@@ -75,7 +78,7 @@ def measure(library: Library, network: Network, batch_size: int, steps: int) -> 
         start = time.perf_counter()
         step()
         times.append(time.perf_counter() - start)
-    return Cost(library, network, batch_size, float(np.median(times[3:])), _peak_mb(), _peak_mb() - before)
+    return Cost(library, network, batch_size, min(times[3:]), _peak_mb(), _peak_mb() - before)
 
 
 def _numpy_step(network: Network, x: np.ndarray, noise: np.ndarray) -> Callable[[], None]:
