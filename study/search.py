@@ -182,12 +182,18 @@ def concurrency(record: StudyRecord) -> int:
     return int(slots)
 
 
-def _trainable() -> type:
+def _trainable(record: StudyRecord) -> type:
     """The actor class, made late: importing Tune takes a second that `--help` need not pay."""
     from ray import tune
 
+    resources = tune.PlacementGroupFactory([{"CPU": record.cpus_per_trial, "GPU": record.gpus_per_trial}])
+
     class Trial(tune.Trainable):
-        """One trial in a worker process; `step` trains until the next report.  Reused for the next trial."""
+        """One trial in a worker process of its own; `step` trains until the next report."""
+
+        @classmethod
+        def default_resource_request(cls, config: dict[str, Any]) -> Any:
+            return resources
 
         def setup(self, config: dict[str, Any]) -> None:
             self.spec = TrialSpec.model_validate_json(config["spec"])
@@ -206,10 +212,6 @@ def _trainable() -> type:
                 return {**report, "done": False}
             # As one string: Tune flattens nested results before its searcher sees them.
             return {"final": True, "done": True, "outcome": json.dumps(report), **report["values"]}
-
-        def reset_config(self, new_config: dict[str, Any]) -> bool:
-            self.setup(new_config)
-            return True
 
         def __repr__(self) -> str:
             """What the Ray dashboard calls this actor."""
@@ -368,13 +370,15 @@ def search(folder: StudyFolder, space: LoadedSpace, events: Events) -> optuna.St
 
     (folder.path / "logs").mkdir(exist_ok=True)
     tuner = tune.Tuner(
-        tune.with_resources(_trainable(), {"cpu": record.cpus_per_trial, "gpu": record.gpus_per_trial}),
+        _trainable(record),
         tune_config=tune.TuneConfig(
             search_alg=_searcher(optuna_study, record, make_spec, events),
             scheduler=_scheduler(record, record.directions[0]),
             num_samples=left,
             max_concurrent_trials=concurrency(record),
-            reuse_actors=True,
+            # Ray fixes an actor's name when it starts, so a reused one would keep the name of its first trial in the dashboard.
+            # A fresh process costs two seconds of imports a trial and gives its memory back.
+            reuse_actors=False,
             trial_name_creator=lambda trial: trial_name(trial.config["trial"]),
             trial_dirname_creator=lambda trial: trial_name(trial.config["trial"]),
         ),
