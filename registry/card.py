@@ -88,6 +88,8 @@ def _preprocessing(manifest: Manifest) -> dict[str, str]:
 
 def _parity(manifest: Manifest) -> dict[str, str]:
     parity = manifest.parity
+    if parity is None:
+        return {}
     return {
         "Images compared with torch": str(parity.inputs),
         "Largest difference, encoder": f"{parity.encoder_max_error:.1e}",

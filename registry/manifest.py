@@ -139,7 +139,10 @@ class Parity(Config):
 
 
 class Manifest(Config):
-    """All of it.  metrics: recomputed from the exported files by `evaluator`; null where a metric is not defined."""
+    """All of it.  metrics: recomputed from the exported files by `evaluator`; null where a metric is not defined.
+
+    parity: None only while the model is on its way through the publish gate.
+    """
 
     format: Literal[1] = 1
     created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
@@ -147,7 +150,7 @@ class Manifest(Config):
     preprocessing: Preprocessing
     model: VAEConfig
     lineage: Lineage
-    parity: Parity
+    parity: Parity | None = None
     metrics: dict[str, float | None] = Field(default_factory=dict)
     evaluator: str = ""
     tags: dict[str, str] = Field(default_factory=dict)
@@ -179,6 +182,8 @@ def parse_manifest(data: bytes) -> Manifest:
         manifest = Manifest.model_validate_json(data)
     except ValidationError as error:
         raise RegistryError(_why(error)) from None
+    if manifest.parity is None:
+        raise RegistryError("the manifest is not valid: parity must have been measured")
     for path in manifest.files:
         check_file_name(path)
     return manifest

@@ -103,16 +103,14 @@ class Store:
         """What is damaged, in everything or in one version or model (a plain name); empty when all is intact."""
         if reference is None:
             return [finding for name in self.names() for finding in maintenance.verify_model(name, self._folder(name))]
-        parsed = parse_reference(reference)
-        if parsed == Reference(name=parsed.name) and parsed.name is not None:
-            self._check_model(parsed.name)
-            return maintenance.verify_model(parsed.name, self._folder(parsed.name))
-        if parsed.version is not None and parsed.name is not None:  # its record need not be readable
-            self._check_model(parsed.name)
-            self._check_exists(parsed.name, parsed.version)
-            return maintenance.verify_model(parsed.name, self._folder(parsed.name), only=parsed.version)
-        found = self.resolve(reference)
-        return maintenance.verify_model(found.name, self._folder(found.name), only=found.number)
+        name, number, alias, _ = parse_reference(reference)
+        if name is None or alias is not None:
+            found = self.resolve(reference)
+            name, number = found.name, found.number
+        self._check_model(name)
+        if number is not None:
+            self._check_exists(name, number)
+        return maintenance.verify_model(name, self._folder(name), only=number)
 
     # ------------------------------------------------------------------ what changes it
 

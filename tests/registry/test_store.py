@@ -267,7 +267,8 @@ def test_gc_refuses_senseless_limits(three, bad):
 def test_a_manifest_that_contradicts_itself_is_refused():
     good = json.loads(manifest().to_bytes())
     other = json.loads(manifest(config=CONDITIONAL).to_bytes())
-    for change in ({"signature": other["signature"]}, {"preprocessing": good["preprocessing"] | {"size": [9, 9]}}):
+    wrong_size = {"preprocessing": good["preprocessing"] | {"size": [9, 9]}}
+    for change in ({"signature": other["signature"]}, wrong_size, {"parity": None}):
         with pytest.raises(RegistryError, match="must"):
             parse_manifest(json.dumps(good | change).encode())
     assert parse_manifest(json.dumps(good).encode()) == parse_manifest(manifest(created=good["created"]).to_bytes())
