@@ -6,7 +6,7 @@ What cannot be read is left out and named.  Sizes and modes may be mixed: `Prepr
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,14 +28,13 @@ GREY_MODES = ("1", "L", "LA", "I", "I;16", "F")
 class PictureSet:
     """n pictures: `images` uint8 (n, C, H, W), `files` their paths, in the same order; `notes` what was left out.
 
-    The images live in a temporary file that disappears with this object.
+    The images live in a temporary file that has lost its name already: the system frees it with the last reference.
     """
 
     root: Path
     files: tuple[Path, ...]
     images: ArrayImages
     notes: tuple[str, ...]
-    _home: TemporaryDirectory[str] = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -63,11 +62,12 @@ def find_files(folder: Path, exclude: Iterable[str] = ()) -> list[Path]:
 
 def read_pictures(root: Path, files: list[Path], preprocessing: Preprocessing, description: str) -> PictureSet:
     """Read the files.  Raises `UserError` when none of them is a picture."""
-    home = TemporaryDirectory(prefix="vae-study-")
-    target = Path(home.name) / "images.npy"
-    readable = save_pictures(target, files, preprocessing, description)
+    with TemporaryDirectory(prefix="vae-study-", ignore_cleanup_errors=True) as home:
+        target = Path(home) / "images.npy"
+        readable = save_pictures(target, files, preprocessing, description)
+        images = ArrayImages(np.load(target, mmap_mode="r"))
     good = tuple(file for file, fine in zip(files, readable, strict=True) if fine)
-    return PictureSet(root, good, ArrayImages(np.load(target, mmap_mode="r")), skipped_note(files, readable, root), home)
+    return PictureSet(root, good, images, skipped_note(files, readable, root))
 
 
 def fitting_preprocessing(files: list[Path]) -> Preprocessing:
