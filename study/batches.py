@@ -75,7 +75,7 @@ class Batches:
         self.per_epoch = len(self.rows) // self.batch_size
         self.seed = seed
         self.images = images_on(device, dataset.images)
-        self.labels = None if dataset.labels is None else torch.from_numpy(dataset.labels).to(device)
+        self.labels = None if dataset.labels is None else torch.from_numpy(dataset.labels.copy()).to(device)
         self._epoch: tuple[int, NDArray[np.int64]] = (-1, self.rows)
 
     def __call__(self, step: int) -> tuple[Tensor, Tensor | None]:
