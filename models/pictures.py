@@ -96,9 +96,7 @@ def _cropped(image: Image.Image, preprocessing: Preprocessing, path: Path) -> Im
     if preprocessing.crop_size is not None:
         height, width = preprocessing.crop_size
         if image.width < width or image.height < height:
-            raise UserError(
-                f"crop_size {height}×{width} must fit into {path}, but it has {image.height}×{image.width} pixels"
-            )
+            raise UserError(f"crop_size {height}×{width} must fit into {path}, but it has {image.height}×{image.width} pixels")
         left, top = (image.width - width) // 2, (image.height - height) // 2
         image = image.crop((left, top, left + width, top + height))
     return image
