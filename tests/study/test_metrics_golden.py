@@ -63,4 +63,4 @@ def test_forest_stays_near_the_boosted_trees(representation):
     train, test = protocol_rows()
     found = dci_forest(codes[train], factors[train], codes[test], factors[test])
     for part, value in found._asdict().items():
-        assert abs(value - GOLDEN[name]["values"][f"dci_{part}"]["mean"]) <= 0.02
+        assert abs(value - GOLDEN[name]["values"][f"dci_{part}"]["mean"]) <= 0.03
