@@ -12,16 +12,17 @@ are not matched; the search varied them for both.  Trials without a match are co
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis.load import groups
-from analysis.names import ordered
+from analysis.names import find_metric, metric_name, number, ordered
 from study.statistics import median_interval
 
-__all__ = ["CALIPER", "equal_kl_table", "matched_differences"]
+__all__ = ["CALIPER", "equal_kl_table", "matched_differences", "verdicts"]
 
 CALIPER = 0.15  # the KL of matched trials differs by at most 15 %
 COLUMNS = ("a", "b", "metric", "median", "low", "high", "n", "unmatched")
@@ -62,3 +63,25 @@ def _pair(usable: pd.DataFrame, a: str, b: str, metric: str, caliper: float) -> 
     if differences:
         row |= median_interval(differences)._asdict()
     return row | {"unmatched": int((usable["variant"] == a).sum()) - len(differences)}
+
+
+def verdicts(table: pd.DataFrame) -> list[str]:
+    """In words: what γ decay does at equal KL, first against constant γ, then against β; one sentence a pair and metric."""
+    rows = [row for row in table.to_dict("records") if row["a"] == "capacity, γ decay"]
+    return [_verdict(row) for row in sorted(rows, key=lambda row: not str(row["b"]).startswith("capacity"))]
+
+
+def _verdict(row: dict[Hashable, Any]) -> str:
+    metric = find_metric(row["metric"])
+    assert metric is not None, row["metric"]
+    pair = f"γ decay against {str(row['b']).removeprefix('capacity, ')}, {metric_name(row['metric'])}"
+    if row["n"] == 0:
+        return f"{pair}: no two trials have the same KL, so this study says nothing about it."
+    unit = f" {metric.unit}" if metric.unit else ""
+    gains = (row["median"] < 0) == (metric.direction == "minimize")
+    told = f"{pair}: {number(abs(row['median']))}{unit} {'better' if gains else 'worse'} (median of n = {row['n']} matched trials"
+    if row["n"] == 1:
+        return f"{told}); one pair of trials decides nothing."
+    clear = row["low"] > 0 or row["high"] < 0
+    ends = f"95 % interval of the difference {number(row['low'])} to {number(row['high'])}"
+    return f"{told}; {ends}, {'which leaves out' if clear else 'which includes'} zero)."

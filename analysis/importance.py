@@ -23,9 +23,10 @@ from analysis.load import knobs
 __all__ = ["LEAST", "knob_importance"]
 
 LEAST = 10  # trials
-REPEATS = 5
-FOLDS = 5
+REPEATS = 4
+FOLDS = 4
 SHUFFLES = 3
+TREES = 25
 COLUMNS = ("knob", "importance", "low", "high", "r2", "n")
 
 
@@ -65,7 +66,7 @@ def _repeat(features: NDArray[np.float64], values: NDArray[np.float64], seed: in
     generator = np.random.default_rng(seed)
     plain, shuffled = np.empty(len(values)), np.zeros((features.shape[1], SHUFFLES, len(values)))
     for rest, fold in KFold(FOLDS, shuffle=True, random_state=seed).split(features):
-        forest = RandomForestRegressor(40, min_samples_leaf=2, random_state=seed).fit(features[rest], values[rest])
+        forest = RandomForestRegressor(TREES, min_samples_leaf=2, random_state=seed).fit(features[rest], values[rest])
         plain[fold] = forest.predict(features[fold])
         # All shuffles of all knobs in one call: a forest's prediction costs about the same for one row and for a thousand.
         tried = np.broadcast_to(features[fold], (*shuffled.shape[:2], len(fold), features.shape[1])).copy()

@@ -116,4 +116,5 @@ def number(value: Any, digits: int = 3) -> str:
         return "–"
     if not isinstance(value, (int, float)):
         return str(value)
-    return str(int(value)) if float(value).is_integer() and abs(value) < 1e6 else f"{value:.{digits}g}"
+    text = str(int(value)) if float(value).is_integer() and abs(value) < 1e6 else f"{value:.{digits}g}"
+    return text.replace("-", "−") if value < 0 else text

@@ -90,13 +90,13 @@ def png(figure: Figure, dpi: int = 150) -> bytes:
     return buffer.getvalue()
 
 
-def svg(figure: Figure, name: str) -> str:
+def svg(figure: Figure, name: str, *, tight: bool = False) -> str:
     """The figure as an <svg> element for a page that defines --grid; drawn under `themed(page=True)`.
 
-    name: makes the ids of its parts different from those of the page's other figures.
+    name: makes the ids of its parts different from those of the page's other figures.  tight: cut to what is drawn.
     """
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    figure.savefig(buffer, format="svg", metadata={"Date": None}, bbox_inches="tight" if tight else None)
     text = buffer.getvalue()
     text = text[text.index("<svg") :].replace(PAGE_INK, "currentColor").replace(PAGE_GRID, "var(--grid)")
     text = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', text)

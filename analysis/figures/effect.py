@@ -68,9 +68,8 @@ def _draw_scale(ax: Axes, rows: pd.DataFrame, knob: str, metric: str, trials: pd
     if rows[knob].min() > 0 and rows[knob].max() / rows[knob].min() > 5:
         _log_scale(ax)
     if rows[metric].nunique() > 1:
-        ax.set_title(
-            f"ρ = {spearmanr(rows[knob], rows[metric]).statistic:+.2f}, n = {len(rows)}", fontsize=9, fontweight="normal"
-        )
+        rho = spearmanr(rows[knob], rows[metric]).statistic
+        ax.set_title(f"ρ = {rho:+.2f}, n = {len(rows)}".replace("-", "−"), fontsize=9, fontweight="normal")
 
 
 def _draw_places(ax: Axes, rows: pd.DataFrame, knob: str, metric: str, trials: pd.DataFrame) -> None:

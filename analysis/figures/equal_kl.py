@@ -49,7 +49,7 @@ def differences(table: pd.DataFrame, metric: str = "recon", *, ax: Axes | None =
         if row["n"] > 1:
             ax.plot([row["low"], row["high"]], [place, place], color=ink, lw=2, alpha=0.7, solid_capstyle="butt")
         ax.plot(row["median"], place, "o", color=ink, ms=7)
-    labels = [f"{row['a']} − {row['b']}\nn = {row['n']}{'' if row['n'] > 1 else ', no interval'}" for row in rows]
+    labels = [f"{row['a']} − {row['b']} (n = {row['n']}{'' if row['n'] > 1 else ', no interval'})" for row in rows]
     ax.set_yticks(range(len(rows)), labels, fontsize=8)
     ax.set_ylim(len(rows) - 0.5, -0.5)
     found = find_metric(metric)

@@ -1,0 +1,1 @@
+"""The sections of `python -m analysis.report`: one file a part of the story, each a function that gives `Section`s."""

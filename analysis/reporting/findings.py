@@ -1,0 +1,171 @@
+"""What the trials say: γ decay at equal KL, the knobs, training, seeds, how metrics agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from analysis.equal_kl import CALIPER, equal_kl_table, verdicts
+from analysis.figures.correlation import correlation, rank_correlations
+from analysis.figures.curves import kl_per_latent, learning_curves, schedules
+from analysis.figures.effect import effect
+from analysis.figures.equal_kl import against_kl, differences
+from analysis.figures.importance import importance
+from analysis.figures.seeds import ONE_SEED, seed_spread, variance_parts
+from analysis.importance import LEAST, knob_importance
+from analysis.load import Studies, groups, knobs
+from analysis.names import knob_label, metric_name, number
+from analysis.reporting.parts import Picture, Section, Table, picture
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["agreement", "at_equal_kl", "knob_effects", "seeds", "training"]
+
+SHOWN_KNOBS = (
+    "architecture", "latent_dim", "learning_rate", "beta_vae/beta", "capacity/gamma_max", "capacity/capacity_max",
+    "capacity/gamma_ratio",
+)  # fmt: skip
+
+
+def at_equal_kl(studies: Studies, keys: tuple[str, str]) -> Section | None:
+    """γ decay against constant γ against β; None where the trials have no KL or are all of one kind."""
+    usable = studies.usable
+    if "kl" not in usable.columns or usable["variant"].nunique() < 2:
+        return None
+    metrics = [key for key in keys if key != "kl"]
+    table = equal_kl_table(studies.trials, metrics)
+    lead = [
+        "A model that spends more KL reconstructs better, whatever its objective, so kinds of objective are compared at "
+        f"equal KL: each trial with those of another kind whose KL differs by at most {CALIPER:.0%}.",
+    ]
+    count = len(metrics)
+    pictures = [
+        picture(
+            lambda *axes: [
+                against_kl(studies.trials, metric, legend=ax is axes[-1], ax=ax) for ax, metric in zip(axes, metrics, strict=True)
+            ],
+            "What each trial gets for the KL it pays.",
+            size=(4.4 * count + 2, 3.9),
+            axes=count,
+        ),
+        picture(
+            lambda *axes: [differences(table, metric, ax=ax) for ax, metric in zip(axes, metrics, strict=True)],
+            "Median differences between trials of equal KL with 95 % bootstrap intervals over the matched trials. "
+            "Other knobs were not held equal.",
+            size=(5.6 * count, 0.42 * max(3, table["n"].gt(0).sum() / count) + 1.7),
+            axes=count,
+        ),
+    ]
+    shown = [
+        [row["a"], row["b"], metric_name(row["metric"]), *(number(row[k]) for k in ("median", "low", "high", "n", "unmatched"))]
+        for row in table.to_dict("records")
+    ]
+    columns = ["a", "b", "metric", "median a − b", "low", "high", "n", "a without match"]
+    tables = [Table("All pairs at equal KL", columns, shown, left=("a", "b", "metric"), folded=True)]
+    return Section("γ decay, constant γ and β at equal KL", lead, verdicts(table), pictures, tables)
+
+
+def knob_effects(studies: Studies, keys: tuple[str, str]) -> Section:
+    """Every knob against both metrics, and which matter."""
+    varied = knobs(studies.usable)
+    shown = [knob for knob in SHOWN_KNOBS if knob in varied] + [
+        knob for knob in varied if "/" not in knob and knob not in SHOWN_KNOBS
+    ]
+    lead = [
+        "The search moved all knobs at once and favoured what did well, so these are associations among its trials, not "
+        "experiments. Bars beside the points: medians with 95 % intervals over trials; ρ: Spearman's rank correlation."
+    ]
+    pictures = [_effects(studies.trials, knob, keys) for knob in shown if knob != "objective"]
+    return Section("The knobs", lead, pictures=[*_importances(studies, keys), *pictures])
+
+
+def training(studies: Studies, front: pd.DataFrame) -> Section:
+    """Learning curves of the Pareto models with their schedules, and the KL of every latent of up to four of them."""
+    labels = {int(row["trial"]): f"trial {int(row['trial'])}: {row['variant']}" for row in front.head(5).to_dict("records")}
+    histories = studies.histories
+    if histories.empty or not labels:
+        return Section("Training", ["No finished training has a history yet."])
+
+    def curves(left: Axes, right: Axes) -> None:
+        learning_curves(histories, labels, "recon", legend=False, ax=left)
+        learning_curves(histories, labels, "kl", ax=right)
+
+    pictures = [
+        picture(curves, "Losses of training batches of the Pareto models; one line a seed.", size=(10.6, 3.4), axes=2),
+        picture(
+            lambda ax: schedules(histories, labels, ax=ax),
+            "The schedules beneath them: solid β, dashed γ, dotted C, each as a share of its maximum.",
+            size=(7.6, 2.8),
+        ),
+    ]
+    pictures += [_latents(histories, trial, label) for trial, label in list(labels.items())[:4]]
+    return Section("Training", pictures=pictures)
+
+
+def seeds(studies: Studies, keys: Sequence[str]) -> Section:
+    """The spread over seeds; where there is one seed, that this is so."""
+    if studies.replicates.empty or studies.replicates.groupby(["study", "trial"]).size().max() < 2:
+        return Section("Seeds", [ONE_SEED + "."])
+
+    def draw(*axes: Axes) -> None:
+        for ax, key in zip(axes, keys, strict=True):
+            seed_spread(studies.replicates, key, ax=ax)
+
+    pictures = [
+        picture(draw, "Every trained seed, by trial.", size=(6.8 * len(keys), 3.6), axes=len(keys)),
+        picture(
+            lambda ax: variance_parts(studies.replicates, list(keys), ax=ax),
+            "What the variance over trained models comes from: nested groups, R² (Locatello et al. 2019, §5.4).",
+            size=(8, 2.4),
+        ),
+    ]
+    return Section("Seeds", pictures=pictures)
+
+
+def agreement(studies: Studies) -> Section | None:
+    """Rank correlations between all metrics that vary; None with fewer than two of them."""
+    keys = [key for key in studies.metrics.index if studies.usable[key].nunique() > 1]
+    if len(keys) < 2:
+        return None
+    table = rank_correlations(studies.trials, keys)
+    drawn = picture(
+        lambda ax: correlation(table, len(studies.usable), ax=ax),
+        "Spearman's ρ over usable trials, every metric turned so that higher is better. Blue: a trade-off.",
+        size=(1.2 + 0.75 * len(keys) + 2, 1 + 0.6 * len(keys) + 0.8),
+    )
+    return Section("Do the metrics agree?", pictures=[drawn])
+
+
+def _effects(trials: pd.DataFrame, knob: str, keys: tuple[str, str]) -> Picture:
+    def draw(left: Axes, right: Axes) -> None:
+        effect(trials, knob, keys[0], legend=False, ax=left)
+        effect(trials, knob, keys[1], ax=right)
+
+    return picture(draw, f"{knob_label(knob)}.", size=(10.4, 3.1), axes=2)
+
+
+def _importances(studies: Studies, keys: tuple[str, str]) -> list[Picture]:
+    """For both metrics: the knobs that all trials share, then those of each objective with enough trials."""
+    sets = [("all objectives", studies.trials)]
+    enough = [(name, rows) for name, rows in groups(studies.trials, "objective") if rows["usable"].sum() >= LEAST]
+    sets += [(name.replace("_", "-"), rows) for name, rows in enough if len(rows) < len(studies.trials)]
+    found = []
+    for name, rows in sets:
+        tables = [knob_importance(rows, key) for key in keys]
+
+        def draw(left: Axes, right: Axes, tables: list[pd.DataFrame] = tables) -> None:
+            importance(tables[0], keys[0], ax=left)
+            importance(tables[1], keys[1], ax=right)
+
+        height = 1.6 + 0.3 * max(2, *(len(table) for table in tables))
+        text = f"Importance of the knobs that the trials share, {name}: what shuffling one costs a forest on unseen trials."
+        found.append(picture(draw, text, size=(11, height), axes=2))
+    return found
+
+
+def _latents(histories: pd.DataFrame, trial: int, label: str) -> Picture:
+    run = histories[(histories["trial"] == trial) & (histories["replicate"] == 0)]
+    return picture(lambda ax: kl_per_latent(run, ax=ax), f"KL of every latent over training, {label}.", size=(5.3, 3))

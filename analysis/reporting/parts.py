@@ -1,0 +1,66 @@
+"""What a page is made of: sections with paragraphs, figures, tables and commands, as plain data for the template."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from analysis.style import new_figure, svg, themed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["Picture", "Section", "Table", "picture", "sheet"]
+
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """svg: the element itself.  alt: what a screen reader says."""
+
+    svg: str
+    caption: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells are texts.  left: columns that hold words, aligned left; code: those that hold commands."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    left: Sequence[str] = ()
+    code: Sequence[str] = ()
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """One chapter.  lead: paragraphs; points: a list below them; commands: (what for, command line)."""
+
+    title: str
+    lead: Sequence[str] = ()
+    points: Sequence[str] = ()
+    pictures: Sequence[Picture] = ()
+    tables: Sequence[Table] = ()
+    commands: Sequence[tuple[str, str]] = ()
+
+
+def picture(draw: Callable[..., Any], caption: str, *, size: tuple[float, float] = (8, 4), axes: int = 1) -> Picture:
+    """A figure of `axes` columns (inches), drawn by draw(ax) or draw(ax, ax, …)."""
+    with themed(page=True):
+        figure = new_figure(*size)
+        made: Axes | Sequence[Axes] = figure.subplots(1, axes)
+        draw(made) if axes == 1 else draw(*made)  # type: ignore[misc]
+        return Picture(svg(figure, f"f{next(_numbers)}"), caption, caption.partition(".")[0])
+
+
+def sheet(draw: Callable[[], Figure], caption: str) -> Picture:
+    """A sheet of images that draws its own figure."""
+    with themed(page=True):
+        return Picture(svg(draw(), f"f{next(_numbers)}", tight=True), caption, caption.partition(".")[0])
