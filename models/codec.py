@@ -69,7 +69,8 @@ def check_labels(labels: NDArray[np.generic], classes: int, count: int) -> NDArr
 class TorchCodec:
     """`Codec` of a torch VAE, in chunks, in evaluation mode, on the device the model lives on, always in float32."""
 
-    def __init__(self, model: VAE, chunk: int = 256) -> None:
+    def __init__(self, model: VAE, chunk: int = 128) -> None:
+        # 128 images of 64×64 stay in the CPU's caches: measured 1.6 to 2 times as fast an image as 256.
         self.model = model
         self.chunk = chunk
 

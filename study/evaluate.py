@@ -152,6 +152,9 @@ def check_metrics(dataset: Dataset, metrics: Sequence[str], seeds: int = 1) -> N
             has = "labels, but no factors" if dataset.labels is not None else "neither factors nor labels"
             if dataset.labels is None or not metric.labels:
                 raise UserError(f"{name} needs ground-truth factors, but {dataset.name} has {has}")
+        if dataset.factors is not None and dataset.factors.shape[1] < metric.least_factors:
+            least, got = metric.least_factors, dataset.factors.shape[1]
+            raise UserError(f"{name} needs at least {least} factors, but {dataset.name} has {got}")
 
 
 def _check(config: VAEConfig, dataset: Dataset, metrics: Sequence[str]) -> None:

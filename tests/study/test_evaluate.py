@@ -2,6 +2,7 @@
 
 import json
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -147,6 +148,13 @@ def test_everything_possible_can_be_computed_and_nothing_else_is_there(factors, 
     assert all(np.isfinite(value) for value in values.values())
     assert ("mig" in values) == factors
     assert ("explicitness" in values) == (factors or labels)
+
+
+def test_one_factor_is_too_few_for_some_before_anything_is_encoded():
+    dataset = squares()
+    single = replace(dataset, factors=dataset.factors[:, :1], factor_names=("side",), factor_sizes=(4,))
+    with pytest.raises(UserError, match="modularity needs at least 2 factors, but squares has 1"):
+        evaluate_codec(TorchCodec(small_vae()), single, metrics=["recon", "modularity"])
 
 
 def test_images_of_another_shape_are_refused():
