@@ -26,8 +26,9 @@ def made_up_rows(models: int = 3, batches: int = 20) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "model": f"m{model}", "subject": "scale", "cell": f"scale n={n} odd=6", "index": index, "twin": twin,
-            "method": method, "auroc": value, "ap": value / 2, "hit": float(value > 0.8), "chance": 0.25, "false_alarms": 0.0, "found": 0.5,
-            "explanation_hit": value if method == "contrast" else np.nan, "ordinary_hit": 0.2 if method == "contrast" else np.nan,
+            "method": method, "auroc": value, "ap": value / 2, "hit": float(value > 0.8), "chance": 0.25,
+            "false_alarms": 0.0, "found": 0.5, "explanation_hit": value if method == "contrast" else np.nan,
+            "ordinary_hit": 0.2 if method == "contrast" else np.nan,
         }
         for model in range(models) for n in (16, 64) for index in range(batches) for twin in range(2)
         for method, mean in means.items() for value in [mean + 0.02 * generator.standard_normal()]
