@@ -34,7 +34,7 @@ FRESH = 1_000
 
 def confirm(folder: StudyFolder, trials: pd.DataFrame, seeds: int, console: Console) -> pd.DataFrame:
     """Train each of `trials` with `seeds` fresh seeds on the connected cluster; returns all confirmation rows so far."""
-    from study.search import retrain
+    from study.cluster import retrain
 
     known = read_table(folder, "confirmation")
     rows: list[dict[str, Any]] = [{str(key): value for key, value in row.items()} for row in known.to_dict("records")]

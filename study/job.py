@@ -12,11 +12,13 @@ from rich.table import Table
 from models.errors import UserError
 from models.files import write_atomically
 from registry.console import duration
+from study.cluster import ray_cluster
 from study.confirm import confirm, shrinkage_table
 from study.folder import StudyFolder
+from study.journal import finished_trials, load_optuna_study
 from study.publish import MOST, candidates, front_of, publish_trials
 from study.screen import Screen
-from study.search import finished_trials, load_optuna_study, ray_cluster, search
+from study.search import search
 from study.tables import read_table, write_tables
 
 if TYPE_CHECKING:

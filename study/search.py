@@ -1,185 +1,33 @@
-"""The search: Ray Tune schedules trials that Optuna proposes.  The only file that knows Ray or Optuna's samplers.
+"""The search: Ray Tune schedules and places trials that Optuna proposes.
 
-Tune runs and places trials; Optuna's journal is the truth about them.  Between the two stands `AskTell`, a Tune searcher on
-Optuna's public ask-and-tell interface.  Tune's own `OptunaSearch` is not used because it leaves suggestions RUNNING for ever
-when a searched value is missing, tells trials that a scheduler stopped as COMPLETE, and cannot resume without running trials
-twice.  Here every suggestion ends as
+Between the two stands `AskTell`, a Tune searcher on Optuna's public ask-and-tell interface.  Tune's own `OptunaSearch` is not
+used because it leaves suggestions RUNNING for ever when a searched value is missing, tells trials that a scheduler stopped as
+COMPLETE, and cannot resume without running trials twice.
 
-    COMPLETE   trained and evaluated (also when collapsed: the sampler should learn from the values)
-    PRUNED     stopped by the scheduler
-    FAIL       diverged, crashed, or interrupted
-
-Resuming and extending are the same thing: a new Tune run on the same Optuna study.  What was RUNNING is told FAIL and its
-point is enqueued again; the retry continues from the interrupted training's checkpoint, which is named by the configuration.
+Resuming and extending are the same thing: a new Tune run on the same Optuna study (`study.journal`).
 """
 
 from __future__ import annotations
 
 import json
-import logging
-import math
-import os
 import traceback
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
-from optuna.trial import FrozenTrial, TrialState
 
-from models.errors import UserError
+from study.cluster import check_shared, concurrency
 from study.config import TrialConfig
 from study.events import Events, trial_name
 from study.folder import StudyFolder, StudyRecord
+from study.journal import enqueue_start, finished_trials, load_optuna_study, make_sampler, reconcile, tell
 from study.space import LoadedSpace
 from study.trial import TrialSpec, run_trial
 
-__all__ = ["finished_trials", "load_optuna_study", "ray_cluster", "retrain", "search", "spec_of"]
+__all__ = ["search", "spec_of"]
 
-INTERRUPTED = "interrupted"
-RETRY_OF = "retry_of"
 WORKER_DIED = "the worker process died twice (killed, or out of memory)"
-
-
-# --- Optuna -------------------------------------------------------------------------------------------------------------
-
-
-def load_optuna_study(folder: StudyFolder, sampler: optuna.samplers.BaseSampler | None = None) -> optuna.Study:
-    """The study's Optuna study, created on first use."""
-    record = folder.record
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    storage = JournalStorage(JournalFileBackend(str(folder.journal)))
-    return optuna.create_study(
-        storage=storage,
-        study_name=record.name,
-        directions=list(record.directions),
-        sampler=sampler or optuna.samplers.RandomSampler(),
-        load_if_exists=True,
-    )
-
-
-def make_sampler(record: StudyRecord, finished: int) -> optuna.samplers.BaseSampler:
-    """The sampler; its seed moves on with the number of finished trials, so that a resumed study explores on."""
-    seed = (record.seed + finished) % 2**32
-    if record.sampler == "tpe":
-        # A third of the trials at random (start points count), the rest informed: TPE's default of 10 would leave a small
-        # study random.  constant_liar keeps concurrent trials apart.
-        startup = max(2, min(10, record.trials // 3))
-        return optuna.samplers.TPESampler(n_startup_trials=startup, multivariate=True, group=True, constant_liar=True, seed=seed)
-    if record.sampler == "nsga2":
-        return optuna.samplers.NSGAIISampler(population_size=max(4, min(50, record.trials // 4)), seed=seed)
-    if record.sampler == "qmc":
-        return optuna.samplers.QMCSampler(seed=seed, scramble=True)
-    return optuna.samplers.RandomSampler(seed=seed)
-
-
-def finished_trials(optuna_study: optuna.Study) -> list[FrozenTrial]:
-    """Trials that count towards the target: all that ended, but for interrupted ones, which are tried again."""
-    ended = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-    return [t for t in optuna_study.get_trials(deepcopy=False, states=ended) if not t.user_attrs.get(INTERRUPTED)]
-
-
-def reconcile(optuna_study: optuna.Study) -> None:
-    """After an interruption: nothing stays RUNNING, and every interrupted point waits to be tried again, once."""
-    for trial in optuna_study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        optuna_study._storage.set_trial_user_attr(trial._trial_id, INTERRUPTED, True)
-        optuna_study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
-    retried = {t.user_attrs.get(RETRY_OF) for t in optuna_study.get_trials(deepcopy=False)}
-    for trial in optuna_study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
-        if trial.user_attrs.get(INTERRUPTED) and trial.number not in retried:
-            optuna_study.enqueue_trial(trial.params, user_attrs={RETRY_OF: trial.number})
-
-
-def enqueue_start(optuna_study: optuna.Study, record: StudyRecord, space: LoadedSpace) -> None:
-    """A new study begins with the space's start points, or with its whole grid for the `list` sampler."""
-    if optuna_study.get_trials(deepcopy=False):
-        return
-    points = space.grid_points() if record.sampler == "list" else [dict(point) for point in space.space.start]
-    for point in points[: record.trials]:
-        optuna_study.enqueue_trial(point)
-
-
-# --- Ray ----------------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def ray_cluster(address: str | None, gpus_per_trial: float) -> Iterator[Any]:
-    """A connection to the cluster at `address`, or a cluster of this machine; its context knows the dashboard's address.
-
-    Raises `UserError` when nothing answers at the address, or GPUs are asked for where there are none.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS", "0")
-    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # Ctrl-C is ours: it must leave a study that resumes
-    os.environ.setdefault("TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S", "0")
-    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # Tune's own screen; ours replaces it
-    import ray
-
-    _silence()
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if address is None:
-        # Nothing of ours goes through the object store (data is memory-mapped), so it can stay small.
-        options |= {"include_dashboard": True, "object_store_memory": 100 * 2**20}
-    else:
-        options |= {"address": address}
-    try:
-        context = ray.init(**options)
-    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
-        raise UserError(f"no Ray cluster could be reached at {address or 'this machine'}: {error}") from None
-    try:
-        available = ray.cluster_resources().get("GPU", 0)
-        if gpus_per_trial > available:
-            raise UserError(f"--gpus-per-trial {gpus_per_trial:g} needs a GPU, but this Ray cluster has {available:g}")
-        yield context
-    finally:
-        ray.shutdown()
-
-
-def _silence() -> None:
-    """Tune's own chatter is off: the screen is ours.  Errors still come through, as trial rows and logs."""
-    for name in ("ray", "ray.tune", "ray.train"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-
-
-def check_shared(folder: Path) -> None:
-    """On a cluster of several nodes, every node must see the study's folder.  Raises `UserError` naming those that do not."""
-    import ray
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    nodes = [node for node in ray.nodes() if node["Alive"]]
-    if len(nodes) < 2:
-        return
-    seen = ray.remote(num_cpus=0)(lambda: (folder / "study.json").is_file())
-    answers = [
-        seen.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote() for node in nodes
-    ]
-    blind = [node["NodeManagerAddress"] for node, sees in zip(nodes, ray.get(answers), strict=True) if not sees]
-    if blind:
-        raise UserError(
-            f"every node must see the study's folder, but {', '.join(blind)} cannot see {folder}: "
-            "give --out a folder on storage that all nodes share"
-        )
-
-
-def concurrency(record: StudyRecord) -> int:
-    """How many trials the cluster can run at once."""
-    import ray
-
-    resources = ray.cluster_resources()
-    slots = resources.get("CPU", 1) // record.cpus_per_trial
-    if record.gpus_per_trial:
-        slots = min(slots, math.floor(resources.get("GPU", 0) / record.gpus_per_trial + 1e-9))
-    if slots < 1:
-        raise UserError(
-            f"a trial needs {record.cpus_per_trial} CPUs and {record.gpus_per_trial:g} GPUs, "
-            f"but the cluster has {resources.get('CPU', 0):g} and {resources.get('GPU', 0):g}"
-        )
-    return int(slots)
 
 
 def _trainable(record: StudyRecord) -> type:
@@ -279,23 +127,6 @@ def _searcher(
     return AskTell()
 
 
-OUTCOME = ("status", "reason", "config", "config_digest", "seconds", "steps", "hardware", "values", "replicates")
-
-
-def tell(optuna_study: optuna.Study, trial: optuna.Trial, record: StudyRecord, outcome: dict[str, Any]) -> FrozenTrial:
-    """Write a trial's outcome into the journal, result first and state last, and return the frozen trial."""
-    known = optuna_study.get_trials(deepcopy=False)[trial.number]
-    if known.state.is_finished():  # told twice: the first answer stays
-        return known
-    trial.set_user_attr("outcome", {key: outcome[key] for key in OUTCOME if key in outcome})
-    values = [outcome["values"].get(metric) for metric in record.metrics]
-    if outcome["status"] == "pruned":
-        return optuna_study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
-    if outcome["status"] == "failed" or not all(isinstance(v, (int, float)) and math.isfinite(v) for v in values):
-        return optuna_study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
-    return optuna_study.tell(trial, values, skip_if_finished=True)
-
-
 def _scheduler(record: StudyRecord, direction: str) -> Any:
     """The early-stopping rule, on the first searched metric.
 
@@ -330,21 +161,6 @@ def spec_of(folder: StudyFolder, number: int, config: TrialConfig) -> TrialSpec:
         cpus=record.cpus_per_trial,
         gpus=record.gpus_per_trial,
     )
-
-
-def retrain(specs: Sequence[TrialSpec]) -> Iterator[dict[str, Any]]:
-    """Run trials that nobody searches (confirmations), on the connected cluster; yields each final report as it comes."""
-    import ray
-
-    @ray.remote(max_retries=1)
-    def final_report(spec: TrialSpec) -> dict[str, Any]:
-        *_, last = run_trial(spec)
-        return {"trial": spec.number, **last}
-
-    waiting = [final_report.options(num_cpus=spec.cpus, num_gpus=spec.gpus).remote(spec) for spec in specs]
-    while waiting:
-        done, waiting = ray.wait(waiting, num_returns=1)
-        yield ray.get(done[0])
 
 
 def search(folder: StudyFolder, space: LoadedSpace, events: Events) -> optuna.Study:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from study.knobs import networks
 from study.space import Budget, Space
 
 if TYPE_CHECKING:
@@ -56,13 +57,7 @@ def suggest(trial: optuna.Trial) -> dict[str, Any]:
     """The knobs: objective and its own, then architecture, latent size and learning rate."""
     objective = trial.suggest_categorical("objective", ["beta_vae", "capacity"])
     options = _beta_vae(trial) if objective == "beta_vae" else _capacity(trial)
-    return {
-        "objective": objective,
-        "objective_options": options,
-        "architecture": trial.suggest_categorical("architecture", ["burgess", "cnn", "locatello", "mlp"]),
-        "latent_dim": trial.suggest_int("latent_dim", 6, 16, step=2),
-        "training": {"learning_rate": trial.suggest_float("learning_rate", 4e-4, 2e-3, log=True)},
-    }
+    return {"objective": objective, "objective_options": options, **networks(trial)}
 
 
 def _beta_vae(trial: optuna.Trial) -> dict[str, Any]:

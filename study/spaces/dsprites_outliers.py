@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from study.knobs import networks
 from study.space import Budget, Space
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ SPACE = Space(
     purpose="Ranking odd pictures on dSprites: reconstruction, MIG and outlier average precision together",
     dataset="dsprites",
     metrics=("recon", "mig", "outlier_ap"),
-    also=("kl", "active_units", "dci", "outlier_auroc", "context_gain", "explanation_hit"),
+    also=("kl", "active_units", "dci_forest", "outlier_auroc", "context_gain", "explanation_hit"),
     budgets={
         "smoke": Budget(trials=3, steps=120, points=1_000, purpose="see every step work; the models are worthless"),
         "laptop": Budget(trials=18, steps=1_500, points=5_000, purpose="a first look on two CPU cores"),
@@ -32,7 +33,7 @@ SPACE = Space(
          "learning_rate": 1e-3, "latent_dim": 10},
         {"objective": "beta_vae", "beta_vae/beta": 4.0, "beta_vae/schedule": "constant", "architecture": "burgess",
          "learning_rate": 1e-3, "latent_dim": 10},
-        {"objective": "capacity", "capacity/gamma_max": 30.0, "capacity/capacity_max": 20.0, "architecture": "burgess",
+        {"objective": "capacity", "capacity/gamma_max": 10.0, "capacity/capacity_max": 25.0, "architecture": "burgess",
          "learning_rate": 5e-4, "latent_dim": 10},
     ),
     grid={
@@ -50,13 +51,7 @@ def suggest(trial: optuna.Trial) -> dict[str, Any]:
     """The knobs: objective and its own, then architecture, latent size and learning rate."""
     objective = trial.suggest_categorical("objective", ["beta_vae", "capacity"])
     options = _beta_vae(trial) if objective == "beta_vae" else _capacity(trial)
-    return {
-        "objective": objective,
-        "objective_options": options,
-        "architecture": trial.suggest_categorical("architecture", ["burgess", "cnn", "locatello", "mlp"]),
-        "latent_dim": trial.suggest_int("latent_dim", 6, 16, step=2),
-        "training": {"learning_rate": trial.suggest_float("learning_rate", 3e-4, 2e-3, log=True)},
-    }
+    return {"objective": objective, "objective_options": options, **networks(trial)}
 
 
 def _beta_vae(trial: optuna.Trial) -> dict[str, Any]:
@@ -71,6 +66,6 @@ def _beta_vae(trial: optuna.Trial) -> dict[str, Any]:
 
 def _capacity(trial: optuna.Trial) -> dict[str, Any]:
     return {
-        "gamma_max": trial.suggest_float("capacity/gamma_max", 3.0, 60.0, log=True),
+        "gamma_max": trial.suggest_float("capacity/gamma_max", 2.0, 30.0, log=True),
         "capacity_max": trial.suggest_float("capacity/capacity_max", 5.0, 30.0),
     }

@@ -21,7 +21,7 @@ import pytest
 
 from registry import load
 from study.folder import StudyFolder
-from study.search import load_optuna_study
+from study.journal import load_optuna_study
 from study.tables import read_table
 
 COMMAND = (sys.executable, "-m", "study.run")

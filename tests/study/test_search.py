@@ -11,8 +11,7 @@ from optuna.trial import TrialState
 
 from models.errors import UserError
 from study.folder import StudyFolder, StudyRecord
-from study.plan import check_address
-from study.search import (
+from study.journal import (
     enqueue_start,
     finished_trials,
     load_optuna_study,
@@ -20,6 +19,7 @@ from study.search import (
     reconcile,
     tell,
 )
+from study.plan import check_address
 from study.space import load_space
 from study.tables import read_table, trial_rows, write_tables
 
