@@ -1,0 +1,70 @@
+"""The default laptop study, watched from outside: wall time, memory, the scheduler's share, time to the first step.
+
+About a quarter of an hour: `pytest tests/benchmarks/test_laptop_study.py -m benchmark -s`
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from study.folder import StudyFolder
+from study.tables import read_table
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(3600)]
+
+GIB = 2**30
+
+
+def memory_of(process: psutil.Process) -> int:
+    """Bytes of a process and its descendants; pages that several of them share are counted once (PSS)."""
+    total = 0
+    for each in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.Error):
+            total += each.memory_full_info().pss
+    return total
+
+
+def test_the_laptop_study(tmp_path: Path, data_folder: Path, dsprites: object) -> None:
+    command = [sys.executable, "-m", "study.run", "--space", "dsprites_capacity", "--budget", "laptop", "--name", "laptop"]
+    folders = ["--out", str(tmp_path), "--registry", str(tmp_path / "_registry"), "--data", str(data_folder)]
+    started = time.monotonic()
+    driver = psutil.Popen([*command, *folders], cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
+    first_step, peak = 0.0, 0
+    first_log = tmp_path / "laptop" / "logs" / "trial-000.log"
+    while driver.poll() is None:
+        if not first_step and first_log.is_file():
+            first_step = time.monotonic() - started
+        peak = max(peak, memory_of(driver))
+        time.sleep(0.2 if not first_step else 3)
+    wall = time.monotonic() - started
+    print("\n" + driver.stdout.read())
+    assert driver.returncode == 0
+
+    folder = StudyFolder(tmp_path / "laptop")
+    trials, replicates = read_table(folder, "trials"), read_table(folder, "replicates")
+    lanes = os.cpu_count() or 1
+    search = (trials["started"].astype("datetime64[us]") + trials["wall_seconds"].astype("timedelta64[s]")).max()
+    search_seconds = (search - trials["started"].astype("datetime64[us]").min()).total_seconds() + first_step
+    work = replicates["seconds"].sum() + replicates["evaluation_seconds"].sum()
+    looks = trials["wall_seconds"].sum() - work
+    idle = 1 - trials["wall_seconds"].sum() / (lanes * search_seconds)
+    usable = trials[trials["status"] == "complete"]
+    print(f"{len(trials)} trials ({len(usable)} usable) in {wall / 60:.1f} min, search {search_seconds / 60:.1f} min")
+    print(f"best MIG {usable['mig'].max():.3f}, best reconstruction {usable['recon'].min():.1f} nats (n = 1 seed, validation)")
+    print(f"first training step after {first_step:.1f} s; peak memory {peak / GIB:.2f} GiB")
+    print(
+        f"lanes without a trial {idle:.1%}; in trials, not training or evaluating at the end: {looks / trials['wall_seconds'].sum():.1%}"
+    )
+    assert wall <= 20 * 60
+    assert len(trials) >= 16
+    assert peak <= 4 * GIB
+    assert first_step <= 15
+    assert idle <= 0.05
