@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -39,8 +41,17 @@ def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
 def describe_hardware(device: torch.device) -> dict[str, str | int | bool]:
     """What a result was computed on."""
     kind: Literal["cuda", "cpu"] = "cuda" if device.type == "cuda" else "cpu"
-    name = torch.cuda.get_device_name(device) if kind == "cuda" else (platform.processor() or platform.machine())
+    name = torch.cuda.get_device_name(device) if kind == "cuda" else _cpu_name()
     return {"device": kind, "name": name, "threads": torch.get_num_threads(), "bfloat16": _cpu_has_bfloat16()}
+
+
+def _cpu_name() -> str:
+    """The processor's model where the system tells it (Linux), else its architecture."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def _cpu_has_bfloat16() -> bool:
