@@ -20,11 +20,13 @@ import numpy as np
 import typer
 
 from models.checkpoint import load_model
+from models.codec import Codec
 from models.errors import UserError
 from registry.console import command_line, run
 from registry.manifest import Budget, DatasetRecord, Lineage
 from registry.place import registry_folder
 from registry.store import Store, Version
+from study.batchrank.agreement import check_agreement
 from study.config import TrialConfig
 from study.dataset import Dataset
 from study.datasets import load_dataset
@@ -128,7 +130,7 @@ def _publish_one(folder: StudyFolder, row: pd.Series, store: Store, name: str, d
         model,
         lineage=_lineage(folder, row, replicate, dataset),
         preprocessing=preprocessing_of(dataset),
-        evaluator=lambda exported: _evaluate(exported, dataset, record, claimed),
+        evaluator=lambda exported: _evaluate(exported, TorchCodec(model), dataset, record, claimed),
         claimed=claimed,
         sample_images=dataset.images[rows],
         sample_condition=told(model.config, dataset, rows),
@@ -138,8 +140,14 @@ def _publish_one(folder: StudyFolder, row: pd.Series, store: Store, name: str, d
     )
 
 
-def _evaluate(exported: Model, dataset: Dataset, record: Any, claimed: Mapping[str, float]) -> dict[str, float]:
-    """Everything that takes seconds on the validation images, and the searched metrics on the test images."""
+def _evaluate(exported: Model, trained: Codec, dataset: Dataset, record: Any, claimed: Mapping[str, float]) -> dict[str, float]:
+    """Everything that takes seconds on the validation images, and the searched metrics on the test images.
+
+    Raises `UserError` when the exported files rank a batch differently from the trained model.
+    """
+    if exported.manifest.model.condition is None:
+        rows = dataset.sample("validation", PARITY_IMAGES, seed=1)
+        check_agreement(trained, exported, dataset.images[rows])
     config = exported.manifest.model
     common = {"points": record.budget.points, "config": config, "seed": record.seed}
     names = list(dict.fromkeys([*claimed, *possible(dataset)]))

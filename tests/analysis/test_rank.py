@@ -357,7 +357,7 @@ def test_torch_and_onnx_agree():
     from models.codec import TorchCodec
     from registry.export import export_onnx
     from registry.inference import Model
-    from study.batchrank.agreement import score_agreement
+    from study.batchrank.agreement import check_agreement, score_agreement
     from tests.registry.helpers import manifest
 
     torch.manual_seed(0)
@@ -366,4 +366,7 @@ def test_torch_and_onnx_agree():
     exported = Model(manifest(config=vae.config), export_onnx(vae))
     found = score_agreement(TorchCodec(vae), exported, images)
     assert found.largest_difference < 1e-4 and found.same_order
+    check_agreement(TorchCodec(vae), exported, images)
+    with pytest.raises(UserError, match="outlier scores must agree to 0.0001"):
+        check_agreement(TorchCodec(VAE(vae.config).eval()), exported, images)
     assert np.isfinite(score_batch("contrast", encode_batch(TorchCodec(vae), ArrayImages(images))).values).all()

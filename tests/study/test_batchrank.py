@@ -274,5 +274,5 @@ class TestTrialMetrics:
 
     def test_too_few_pictures_is_one_clear_line(self):
         small = sample_of(PixelCodec(), CONFIG, grid_dataset(), "report", count=30)
-        with pytest.raises(UserError, match="needs 14 pictures of every value"):
+        with pytest.raises(UserError, match="needs 7 pictures of every value"):
             trial_rows(small.encoding)
