@@ -1,6 +1,6 @@
 """`python -m analysis.outliers STUDY…`: how well the trials' models rank odd pictures, and what that costs elsewhere.
 
-A study records outlier ranking where its metrics include one of BatchRank's (keys that begin with `batchrank`).  This command
+A study records outlier ranking where its metrics include one of BatchRank's (`outlier`, `context_gain`, `explanation_hit`).  This command
 compares kinds of objective by them, with intervals over trials, and draws them against the study's other metrics:
 
 outliers.png, outliers.csv    in the study's `figures/`, or wherever `--out` says
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 __all__ = ["app", "outlier_keys", "outlier_section", "outlier_table"]
 
 app = command_line("Compare how well the models of studies rank odd pictures.")
-PLUGIN = "batchrank"
+PLUGINS = ("outlier", "context_gain", "explanation_hit")
 ABSENT = (
     "This study recorded no outlier ranking. Measure published models with `python -m analysis.batchrank MODEL…`, "
-    "or search a space whose metrics include batchrank."
+    "or search a space whose metrics include them: dsprites_outliers does."
 )
 
 
@@ -72,7 +72,7 @@ def main(
 def outlier_keys(studies: Studies) -> list[str]:
     """The outlier-ranking metrics that usable trials have."""
     usable = studies.usable
-    return [key for key in studies.metrics.index if plugin_of(key) == PLUGIN and usable[key].notna().any()]
+    return [key for key in studies.metrics.index if plugin_of(key) in PLUGINS and usable[key].notna().any()]
 
 
 def outlier_table(studies: Studies) -> pd.DataFrame:
