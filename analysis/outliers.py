@@ -1,7 +1,7 @@
 """`python -m analysis.outliers STUDY…`: how well the trials' models rank odd pictures, and what that costs elsewhere.
 
-A study records outlier ranking where its metrics include one of BatchRank's (`outlier`, `context_gain`, `explanation_hit`).  This command
-compares kinds of objective by them, with intervals over trials, and draws them against the study's other metrics:
+A study records outlier ranking where its metrics include one of BatchRank's (`outlier`, `context_gain`, `explanation_hit`).
+This command compares kinds of objective by them, with intervals over trials, and draws them against the study's other metrics:
 
 outliers.png, outliers.csv    in the study's `figures/`, or wherever `--out` says
 
