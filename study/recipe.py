@@ -64,6 +64,8 @@ def _summary(record: dict[str, Any], folder: Path) -> list[str]:
     lines = [f"{record['status']} after {record['epochs']:.3g} epochs, {duration(record['training_seconds'])} of training"]
     if shown:
         lines.append(f"test images, n = 1 seed: {shown}")
+    if record["conditional"]:
+        lines.append("wrong labels: " + ", ".join(f"{key} {value:.3g}" for key, value in record["conditional"].items()))
     for key, value in record["reported"].items():
         ours = record["reached"][key]
         lines.append(f"{key}: source {value:.1f}, here " + ("not reached in this run" if ours is None else f"{ours:.1f}"))

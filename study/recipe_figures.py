@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from models.codec import TorchCodec
 from study import figures
+from study.conditional import wrong_labels
 from study.dataset import Dataset
 from study.encoding import Encoding, encode
 from study.pictures import curves, latents, network, sheets
@@ -165,6 +166,30 @@ def _parameter_norms(o: Outcome) -> Figure:
     return curves.parameter_norms(epochs, [s.norms for s in o.trained.snapshots], o.title)
 
 
+def _data(o: Outcome) -> Figure:
+    return sheets.grid(o.images(40), f"{o.dataset.name} ({o.dataset.source}): test images", columns=20)
+
+
+def _wrong_labels(o: Outcome) -> Figure:
+    assert o.dataset.labels is not None
+    names, true = o.dataset.label_names, o.dataset.labels[o.rows[:25]]
+    told_instead = wrong_labels(true, len(names))
+    outputs = o.codec.decode(o.codec.encode(o.images(25), told_instead)[0], told_instead)
+    shown = [names[k] for k in true], [names[k] for k in told_instead]
+    return sheets.wrong_labels(o.images(25), outputs, *shown, f"{o.title}: image, and what becomes of it with a wrong label")
+
+
+def _labels_by_style(o: Outcome) -> Figure:
+    names, labels = o.dataset.label_names, o.labels(10)
+    assert labels is not None
+    mu = o.codec.encode(o.images(10), labels)[0]
+    told_all = np.arange(min(len(names), 10))
+    rows = [o.codec.decode(np.repeat(z[None], len(told_all), axis=0), told_all) for z in mu]
+    rows = [np.concatenate([image[None] / np.float32(255), row]) for image, row in zip(o.images(10), rows, strict=True)]
+    title = f"{o.title}: an image, then its z told every label: {', '.join(names[k] for k in told_all)}"
+    return sheets.grid(np.concatenate(rows), title, columns=1 + len(told_all))
+
+
 def _diversity(o: Outcome) -> Figure:
     return latents.diversity(o.trained.snapshots[-1].samples, o.images(REAL), o.title)
 
@@ -177,6 +202,7 @@ def _sample_quality(o: Outcome) -> Figure:
 
 
 FIGURES: dict[str, Callable[[Outcome], Figure]] = {
+    "data": _data,
     "losses": _losses,
     "gradients": _gradients,
     "reconstructions": _reconstructions,
@@ -193,6 +219,8 @@ FIGURES: dict[str, Callable[[Outcome], Figure]] = {
     "network": _network,
     "feature_maps": _feature_maps,
     "parameter_norms": _parameter_norms,
+    "wrong_labels": _wrong_labels,
+    "labels_by_style": _labels_by_style,
     "diversity": _diversity,
     "sample_quality": _sample_quality,
 }

@@ -20,6 +20,7 @@ from registry.inference import Model
 from registry.manifest import Budget, DatasetRecord, Lineage
 from registry.store import Store, Version
 from study import figures
+from study.conditional import conditional_measurement
 from study.config import TrialConfig
 from study.dataset import Dataset, Part
 from study.datasets import load_dataset
@@ -35,7 +36,7 @@ from study.recipe_training import Tell, Trained, train_torch
 from study.recipes import Recipe, load_recipe
 from study.sample_quality import SampleQuality, small_classifier
 
-__all__ = ["Request", "run_recipe"]
+__all__ = ["Request", "open_recipe", "run_recipe"]
 
 POINTS = 10_000
 
@@ -65,11 +66,7 @@ def run_recipe(request: Request, tell: Tell) -> dict[str, Any]:
 
     Raises `UserError` for an unknown recipe, or data that is missing (it says where to put which file).
     """
-    recipe = load_recipe(request.name)
-    dataset, changed = _open(request, recipe, tell)
-    for note in dataset.notes:
-        tell(f"note: {note}")
-    config = _config(request, recipe, dataset, changed)
+    recipe, dataset, config = open_recipe(request, tell)
     length = f"{config.training.steps:,} steps of {config.training.batch_size} images"
     tell(f"{request.name}: {length} of {dataset.name} ({dataset.source})")
     trained = train_torch(config, dataset, request.folder, request.seed, tell)
@@ -84,6 +81,15 @@ def run_recipe(request: Request, tell: Tell) -> dict[str, Any]:
     record = _record(request, outcome, metrics, drawn, version)
     write_atomically(request.folder / "recipe.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     return record
+
+
+def open_recipe(request: Request, tell: Tell) -> tuple[Recipe, Dataset, TrialConfig]:
+    """The recipe, its data, and the configuration of this very run.  Raises `UserError` as `run_recipe` does."""
+    recipe = load_recipe(request.name)
+    dataset, changed = _open(request, recipe, tell)
+    for note in dataset.notes:
+        tell(f"note: {note}")
+    return recipe, dataset, _config(request, recipe, dataset, changed)
 
 
 def _open(request: Request, recipe: Recipe, tell: Tell) -> tuple[Dataset, dict[str, Any]]:
@@ -246,10 +252,32 @@ def _record(
         "reached": _reached(outcome.recipe.reported, averages["loss"], trained),
         "final_epoch": {key: float(value) for key, value in averages.iloc[-1].items()},
         "metrics": dict(metrics),
+        "conditional": _conditional(outcome),
+        "sample_quality": _sample_quality(outcome),
         "figures": drawn,
         "model": None if version is None else {"name": version.name, "version": version.number},
         "config": trained.config.model_dump(mode="json"),
         "finished": now(),
+    }
+
+
+def _conditional(outcome: Outcome) -> dict[str, float] | None:
+    """What a wrong label does, of a conditional model."""
+    labels = outcome.labels(2_000)
+    if labels is None or outcome.quality is None or outcome.trained.status == "diverged":
+        return None
+    classes = len(outcome.dataset.label_names)
+    return conditional_measurement(outcome.codec, outcome.images(2_000), labels, classes, outcome.quality.classifier)
+
+
+def _sample_quality(outcome: Outcome) -> dict[str, Any] | None:
+    """Of the last samples and of real pictures."""
+    if outcome.quality is None or outcome.trained.status == "diverged":
+        return None
+    return {
+        "samples": outcome.quality.scores(outcome.trained.snapshots[-1].samples),
+        "real": outcome.quality.scores(outcome.images(1_000)),
+        "classifier_test_accuracy": outcome.quality.classifier.accuracy,
     }
 
 

@@ -6,8 +6,8 @@
 Source: outlier_stages_beta_gamma_vae, stage 1.  784–400–20, ReLU, sigmoid output, Adam 1e-3.  It shows the loss curve,
 reconstructions and morphs 9→4, 3→8 and 1→7, and no numbers.
 
-Readings: the epochs are not given: 10.  Nor is the batch size: 128.  "All layers use ReLU" cannot include mu and logvar, which
-must be able to be negative.  Grey levels are read as Bernoulli probabilities, as every tutorial does.
+Readings: the epochs are not given: 10.  Nor is the batch size: 128.  "All layers use ReLU" cannot include mu and logvar,
+which must be able to be negative.  Grey levels are read as Bernoulli probabilities, as every tutorial does.
 
 Expect a negative ELBO of about 105 nats on the test images: 81 of reconstruction and 25 of KL.
 """

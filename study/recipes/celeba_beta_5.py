@@ -1,0 +1,37 @@
+"""A β-VAE of faces: CelebA at 64×64 with 400 latents and β = 5.
+
+    python -m study.recipe celeba_beta_5            50 epochs of 5,086 steps: for a GPU, or days of CPU
+    python -m study.recipe celeba_beta_5 --fast     300 steps, about 3 minutes
+
+Source: mnist_celeba_beta_vae.  Learning rate 1e-4, batch 32, 50 epochs, 400 latents, β = 5.  It shows losses, pictures of
+the data and generated faces, and no numbers.
+
+Data: CelebA, aligned and cropped; if it is not there, the error says which files to put where.
+
+Readings.  Same family of network as `mnist_latent2`: stride-2 convolutions (`burgess`, four at 64×64).  MSE + KL: squared
+error summed over pixels and channels, a Gaussian likelihood with σ² = ½, up to a constant.  β multiplies the whole KL.
+
+Expect smoother faces than `celeba_vae`'s and most of the 400 latents unused.
+"""
+
+from study.recipes import Recipe
+
+RECIPE = Recipe(
+    purpose="β = 5, 400 latents on CelebA 64×64: losses, generated faces",
+    source="mnist_celeba_beta_vae",
+    settings={
+        "dataset": "celeba",
+        "architecture": "burgess",
+        "latent_dim": 400,
+        "likelihood": {"kind": "gaussian", "scale": 0.5**0.5},
+        "objective_options": {"beta": 5.0},
+        "training": {"batch_size": 32, "learning_rate": 1e-4},
+    },
+    epochs=50,
+    fast_steps=300,
+    image_shape=(3, 64, 64),
+    figures=(
+        "data", "losses", "gradients", "samples", "reconstructions", "samples_over_training", "filters_over_training",
+        "feature_maps", "latent_scatter", "posterior", "uncertainty", "traversal", "network", "diversity", "sample_quality",
+    ),
+)  # fmt: skip
