@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import socket
 import statistics
 import sys
@@ -30,10 +31,13 @@ from study.space import LoadedSpace, load_space
 from study.train import Run
 from study.trial import dataset_record
 
-__all__ = ["SAMPLERS", "SCHEDULERS", "Estimate", "Request", "check_address", "describe", "estimate", "plan"]
+__all__ = ["SAMPLERS", "SCHEDULERS", "Estimate", "Request", "check_address", "check_disk", "describe", "estimate", "plan"]
 
 SAMPLERS = ("tpe", "nsga2", "random", "qmc", "list")
 SCHEDULERS = ("none", "asha", "median")
+
+
+MEGABYTE = 2**20
 
 
 class Request(Config):
@@ -119,6 +123,17 @@ def check_address(address: str) -> None:
         raise UserError(
             f"no Ray cluster answers at {address} ({error}); an address is HOST:PORT, ray://HOST:PORT or auto"
         ) from None
+
+
+def check_disk(runs: Path, record: StudyRecord) -> None:
+    """Raises `UserError` when the disk of `runs` has clearly too little room for the study's models."""
+    existing = next(folder for folder in (runs, *runs.parents) if folder.exists())
+    free, need = shutil.disk_usage(existing).free, 20 * MEGABYTE + record.trials * record.replicates * 5 * MEGABYTE
+    if free < need:
+        raise UserError(
+            f"{record.trials} trials need about {need // MEGABYTE} MB, but {existing} has {free // MEGABYTE} MB free: "
+            "choose another --out or fewer --trials"
+        )
 
 
 def estimate(record: StudyRecord, dataset: Dataset, steps: int = 20) -> Estimate:

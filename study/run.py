@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -19,6 +19,9 @@ from registry.place import registry_folder
 from study.datasets import data_folder
 from study.folder import StudyFolder, runs_folder
 from study.space import SPACES, load_space
+
+if TYPE_CHECKING:
+    from study.plan import Request
 
 __all__ = ["app", "main"]
 
@@ -85,11 +88,12 @@ def main(
         search_and_publish(folder, address, registry_folder(registry), console, confirm)
 
 
-def _begin(folder: StudyFolder, request, *, dry_run: bool) -> None:  # type: ignore[no-untyped-def]
+def _begin(folder: StudyFolder, request: Request, *, dry_run: bool) -> None:
     """Plan a new study, say what it will be, and write its record."""
-    from study.plan import describe, plan
+    from study.plan import check_disk, describe, plan
 
     record, dataset = plan(request)
+    check_disk(folder.path.parent, record)
     for line in describe(record, dataset, chosen=request.budget is not None, measure=dry_run):
         console.print(line)
     if not dry_run:

@@ -9,6 +9,7 @@ Resuming and extending are the same thing: a new Tune run on the same Optuna stu
 
 from __future__ import annotations
 
+import contextlib
 import json
 import traceback
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from typing import Any
 
 import optuna
 
+from models.errors import UserError
 from study.cluster import check_shared, concurrency
 from study.config import TrialConfig
 from study.events import Events, trial_name
@@ -169,6 +171,7 @@ def search(folder: StudyFolder, space: LoadedSpace, events: Events) -> optuna.St
     KeyboardInterrupt passes through after everything has been told and written.
     """
     from ray import tune
+    from ray.tune.error import TuneError
 
     record = folder.record
     check_shared(folder.path)
@@ -208,6 +211,12 @@ def search(folder: StudyFolder, space: LoadedSpace, events: Events) -> optuna.St
     )
     try:
         tuner.fit()
+    except TuneError as error:  # Tune wraps what a callback raises into text; a full disk is the user's to fix
+        last = str(error).strip().splitlines()[-1]
+        if "[Errno" in last:
+            raise UserError(f"the search stopped ({last}); mend it and go on with --resume {record.name}") from None
+        raise
     finally:
-        reconcile(optuna_study)
+        with contextlib.suppress(OSError):  # what cannot be written now is reconciled when the study resumes
+            reconcile(optuna_study)
     return optuna_study
