@@ -1,7 +1,7 @@
 """Does z still carry the image when the decoder is told the label?
 
 A source found that "the output image is always decided by the input label instead of the input image", and expected a mix.
-What a conditional VAE should do is give the label's class in the image's style.  These numbers tell which it does, on test images:
+What a conditional VAE should do is give the label's class in the image's style.  These numbers tell which it does:
 
     recon_right, recon_wrong  squared error (summed over pixels) of the reconstruction told the true label, or a wrong one
     recon_label_alone         the same with z = 0: what the label alone gives
