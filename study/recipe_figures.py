@@ -18,7 +18,7 @@ from study import figures
 from study.conditional import wrong_labels
 from study.dataset import Dataset
 from study.encoding import Encoding, encode
-from study.pictures import curves, latents, network, sheets
+from study.pictures import curves, from_scratch, latents, network, sheets
 from study.publication import told
 from study.recipe_training import Trained
 from study.recipes import Recipe
@@ -201,6 +201,23 @@ def _sample_quality(o: Outcome) -> Figure:
     return curves.sample_quality(epochs, scores, o.quality.scores(o.images(REAL)), o.title)
 
 
+def _gradient_check(o: Outcome) -> Figure:
+    from models.numpy_vae.gradient_check import error_by_step_size
+    from models.numpy_vae.model import cnn
+
+    rng = np.random.default_rng(0)
+    model = cnn((1, 8, 8), (4, 4), (8,), 3, batch_norm=True, dtype=np.float64)  # small: every entry costs two passes
+    errors = error_by_step_size(model, rng.random((4, 1, 8, 8)), rng.standard_normal((4, 3)), entries=3)
+    return from_scratch.gradient_check(errors, "gradients of the NumPy layers against finite differences")
+
+
+def _numpy_against_torch(o: Outcome) -> Figure:
+    from models.numpy_vae.compare import compare
+
+    measured = compare(o.trained.config.training.batch_size, steps=10)
+    return from_scratch.costs(measured, "the same networks in NumPy and in PyTorch")
+
+
 FIGURES: dict[str, Callable[[Outcome], Figure]] = {
     "data": _data,
     "losses": _losses,
@@ -223,4 +240,6 @@ FIGURES: dict[str, Callable[[Outcome], Figure]] = {
     "labels_by_style": _labels_by_style,
     "diversity": _diversity,
     "sample_quality": _sample_quality,
+    "gradient_check": _gradient_check,
+    "numpy_against_torch": _numpy_against_torch,
 }

@@ -32,6 +32,7 @@ from study.pictures.curves import epoch_averages
 from study.publication import PARITY_IMAGES, move_aliases, preprocessing_of, told
 from study.publication import sheets as card_pictures
 from study.recipe_figures import FIGURES, Outcome
+from study.recipe_numpy import train_numpy
 from study.recipe_training import Tell, Trained, train_torch
 from study.recipes import Recipe, load_recipe
 from study.sample_quality import SampleQuality, small_classifier
@@ -69,7 +70,8 @@ def run_recipe(request: Request, tell: Tell) -> dict[str, Any]:
     recipe, dataset, config = open_recipe(request, tell)
     length = f"{config.training.steps:,} steps of {config.training.batch_size} images"
     tell(f"{request.name}: {length} of {dataset.name} ({dataset.source})")
-    trained = train_torch(config, dataset, request.folder, request.seed, tell)
+    train = train_numpy if recipe.trainer == "numpy" else train_torch
+    trained = train(config, dataset, request.folder, request.seed, tell)
     tell(f"training: {trained.status} {trained.reason}".strip())
     outcome = Outcome(request.name, recipe, dataset, trained, _quality(dataset, request.data))
     drawn = _draw(outcome, request, tell)

@@ -27,7 +27,8 @@ def losses(history: pd.DataFrame, title: str, reported: Mapping[int, float] | No
         if len(averages) > 2:
             axis.plot(averages.index - 0.5, averages[column], color="C0")
         axis.set_ylim(*_limits(history[column]))
-        _label(axis, f"{name} (nats per image)")
+        _label(axis, "nats per image")
+        axis.set_title(name, fontsize=9)
     for epoch, value in (reported or {}).items():
         axes[0].plot(epoch - 0.5, value, "x", color="C3", label=f"source, epoch {epoch}: {value:.1f}")
     if reported:

@@ -31,12 +31,12 @@ def drawing(model: VAE, title: str) -> Figure:
         colour = "0.8" if place == 0 else "C1" if name in ("μ, log σ²", "z") else "C0" if place <= len(encoder) else "C2"
         axis.bar(place, height, width=0.62, bottom=-height / 2, color=colour, alpha=0.7)
         axis.text(place, 0, "×".join(map(str, shape)), rotation=90, ha="center", va="center", fontsize=8)
-        axis.text(place, -0.85, name, ha="center", va="top", fontsize=6, rotation=30)
+        axis.text(place, -0.72, name, ha="center", va="top", fontsize=6, rotation=30)
         if place:
             axis.annotate("", (place - 0.31, 0), (place - 0.69, 0), arrowprops={"arrowstyle": "->", "color": "0.4"})
     parameters = sum(p.numel() for p in model.parameters())
     axis.set_title(f"{title}: {model.config.architecture}, {parameters:,} parameters", fontsize=9)
-    axis.set_ylim(-1.25, 0.85)
+    axis.set_ylim(-1.05, 0.75)
     axis.set_axis_off()
     return figure
 
