@@ -69,7 +69,7 @@ class Bench:
             for index in range(batches):
                 for twin, drawn in enumerate(draw(subject, cell, self.sample.digest, index)):
                     for method, scorer in scorers.items():
-                        row = self._row(scorer(drawn), drawn, target)
+                        row = self._row(scorer(drawn), drawn, None if method in CONTROLS else target)
                         yield {"method": method, "cell": cell.name, "index": index, "twin": twin, **row, "chance": chance}
 
     def _subject(self, cell: Cell) -> Any:
