@@ -23,7 +23,7 @@ from scipy.stats import rankdata
 
 from analysis.caveats import caveats, provenance
 from analysis.load import load_study
-from analysis.names import axis_label, looks, metric_name, number
+from analysis.names import axis_label, looks, number
 from analysis.style import caption, new_figure, png, themed
 from analysis.tradeoff import output_folder
 from models.errors import UserError
@@ -118,7 +118,6 @@ def associations_figure(trials: pd.DataFrame) -> Figure:
             )
         ax.set_xlabel(axis_label(str(first)))
         ax.set_ylabel(axis_label(y))
-        ax.set_title(metric_name(y))
     if shown:
         axes[0].legend(fontsize=7)
     return figure
