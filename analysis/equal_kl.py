@@ -5,7 +5,8 @@ another whose KL is within a caliper (Cochran & Rubin 1973, Sankhyā A 35:417),
 
     |ln KL_a − ln KL_b| ≤ ln(1 + caliper)        difference = value_a − median of the matched values_b
 
-and the median difference is given with its bootstrap interval over the matched trials.  Other knobs (architecture, learning rate)
+and the median difference is given with its bootstrap interval over the matched trials; below six of them that is no more than
+their range, and is called so.  Other knobs (architecture, learning rate)
 are not matched; the search varied them for both.  Trials without a match are counted, not guessed.
 """
 
@@ -22,9 +23,11 @@ from analysis.load import groups
 from analysis.names import find_metric, metric_name, number, ordered
 from study.statistics import median_interval
 
-__all__ = ["CALIPER", "equal_kl_table", "matched_differences", "verdicts"]
+__all__ = ["CALIPER", "LEAST_CLEAR", "equal_kl_table", "matched_differences", "verdicts"]
 
 CALIPER = 0.15  # the KL of matched trials differs by at most 15 %
+LEAST_CLEAR = 6
+"""Differences below which no interval can leave out zero at 95 %: n of one sign happen by chance in 2·½ⁿ of cases."""
 COLUMNS = ("a", "b", "metric", "median", "low", "high", "n", "unmatched")
 
 
@@ -81,7 +84,11 @@ def _verdict(row: dict[Hashable, Any]) -> str:
     gains = (row["median"] < 0) == (metric.direction == "minimize")
     told = f"{pair}: {number(abs(row['median']))}{unit} {'better' if gains else 'worse'} (median of n = {row['n']} matched trials"
     if row["n"] == 1:
-        return f"{told}); one pair of trials decides nothing."
+        return f"{told}); one difference decides nothing."
+    if row["n"] < LEAST_CLEAR:
+        return (
+            f"{told}, from {number(row['low'])} to {number(row['high'])}); fewer than {LEAST_CLEAR} differences decide nothing."
+        )
     clear = row["low"] > 0 or row["high"] < 0
     ends = f"95 % interval of the difference {number(row['low'])} to {number(row['high'])}"
     return f"{told}; {ends}, {'which leaves out' if clear else 'which includes'} zero)."

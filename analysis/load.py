@@ -33,7 +33,7 @@ from study.folder import StudyFolder, StudyRecord, runs_folder
 from study.pareto import pareto_front
 from study.tables import read_table
 
-__all__ = ["EXAMPLE", "Studies", "directions_of", "groups", "knobs", "load_registry", "load_study"]
+__all__ = ["EXAMPLE", "Studies", "directions_of", "groups", "home", "knobs", "load_registry", "load_study", "shown_name"]
 
 EXAMPLE = Path(__file__).parent / "example"
 USABLE = ("complete", "stopped")
@@ -118,6 +118,16 @@ def load_registry(registry: str | Path | None = None) -> pd.DataFrame:
     return pd.DataFrame(flat, columns=None if flat else ["name", "version", "aliases", "study", "trial"])
 
 
+def home(folder: StudyFolder) -> Path:
+    """Where commands write what they make of a study: its own folder; for the example, which is part of the package, runs/."""
+    return runs_folder() / EXAMPLE.name if folder.path == EXAMPLE else folder.path
+
+
+def shown_name(folder: StudyFolder) -> str:
+    """How a person names this study on the command line: by name in the default place, else by path."""
+    return folder.name if folder.path == EXAMPLE or folder.path.parent == runs_folder() else str(folder.path)
+
+
 def knobs(trials: pd.DataFrame) -> list[str]:
     """The columns that are knobs of the search and that took at least two values."""
     found = [str(column) for column in trials.columns if column not in FACTS and find_metric(str(column)) is None]
@@ -125,7 +135,7 @@ def knobs(trials: pd.DataFrame) -> list[str]:
 
 
 def _find(study: str, runs: Path) -> StudyFolder:
-    if study == "example" and not (runs / study).exists():
+    if study == EXAMPLE.name and not (runs / study / "study.json").is_file():
         return StudyFolder(EXAMPLE)
     return StudyFolder.find(study, runs)
 

@@ -17,12 +17,11 @@ import typer
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis.caveats import caveats, provenance
-from analysis.load import Studies, load_study
+from analysis.load import Studies, home, load_study, shown_name
 from analysis.names import metric_name, number
 from analysis.outliers import outlier_section
 from analysis.reporting import findings, models, search
 from analysis.reporting.parts import Section, Table
-from analysis.reporting.search import shown_name
 from analysis.tradeoff import metric_pair, tradeoff_table
 from models.errors import UserError
 from models.files import write_atomically
@@ -45,7 +44,7 @@ def main(
     began = time.perf_counter()
     studies = load_study(study)
     (folder,) = studies.folders.values()
-    target = out or folder.path / "report.html"
+    target = out or home(folder) / "report.html"
     write_atomically(target, report(studies, data, registry))
     console = make_console()
     for line in caveats(studies):

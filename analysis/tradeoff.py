@@ -17,7 +17,7 @@ from rich.table import Table
 
 from analysis.caveats import caveats, provenance
 from analysis.figures.pareto import front_rows, pareto
-from analysis.load import Studies, directions_of, knobs, load_study
+from analysis.load import Studies, directions_of, home, knobs, load_study
 from analysis.names import ARROWS, find_metric, knob_label, metric_name, number
 from analysis.style import caption, new_figure, png, themed
 from models.errors import UserError
@@ -120,8 +120,7 @@ def draw(studies: Studies, x: str, y: str) -> bytes:
 def output_folder(studies: Studies) -> Path:
     """Where a command writes when it is not told: beside the study, or under comparisons/ for several."""
     if len(studies.folders) == 1:
-        folder = next(iter(studies.folders.values()))
-        return folder.path / "figures"
+        return home(next(iter(studies.folders.values()))) / "figures"
     return runs_folder() / "comparisons" / "+".join(name.replace("/", "-") for name in studies.folders)
 
 

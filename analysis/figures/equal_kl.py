@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from analysis.equal_kl import LEAST_CLEAR
 from analysis.load import groups
 from analysis.names import axis_label, find_metric, looks, metric_name
 from analysis.style import current, legend_outside, say_empty
@@ -49,7 +50,7 @@ def differences(table: pd.DataFrame, metric: str = "recon", *, ax: Axes | None =
         if row["n"] > 1:
             ax.plot([row["low"], row["high"]], [place, place], color=ink, lw=2, alpha=0.7, solid_capstyle="butt")
         ax.plot(row["median"], place, "o", color=ink, ms=7)
-    labels = [f"{row['a']} − {row['b']} (n = {row['n']}{'' if row['n'] > 1 else ', no interval'})" for row in rows]
+    labels = [f"{row['a']} − {row['b']} (n = {row['n']}{_doubt(row['n'])})" for row in rows]
     ax.set_yticks(range(len(rows)), labels, fontsize=8)
     ax.set_ylim(len(rows) - 0.5, -0.5)
     found = find_metric(metric)
@@ -58,3 +59,8 @@ def differences(table: pd.DataFrame, metric: str = "recon", *, ax: Axes | None =
     better = "left" if found.direction == "minimize" else "right"
     ax.set_xlabel(f"difference of {metric_name(metric)}{unit} at equal KL\n{better} of 0: the first is better")
     return ax
+
+
+def _doubt(n: int) -> str:
+    """What the bar is when it is no interval."""
+    return "" if n >= LEAST_CLEAR else ", range" if n > 1 else ", no interval"

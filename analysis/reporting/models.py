@@ -8,10 +8,9 @@ import pandas as pd
 
 from analysis.figures.information import information_matrix, information_table
 from analysis.figures.sheets import reconstruction_sheet, traversal_sheet
-from analysis.load import Studies
+from analysis.load import Studies, shown_name
 from analysis.names import number
 from analysis.reporting.parts import Picture, Section, Table, picture, sheet
-from analysis.reporting.search import shown_name
 from analysis.trial_models import TrialModel, open_dataset, open_trials
 from models.errors import UserError
 from registry.errors import RegistryError

@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.caveats import seeds_text
 from analysis.figures.hypervolume import hypervolume_curve
 from analysis.figures.pareto import pareto
-from analysis.load import ENDED, Studies, directions_of, knobs
+from analysis.load import ENDED, Studies, directions_of, knobs, shown_name
 from analysis.names import ARROWS, knob_label, metric_name, number
 from analysis.reporting.parts import Section, Table, picture
 from analysis.tradeoff import by_variant, tradeoff_table
@@ -18,7 +18,7 @@ from models.errors import UserError
 from study.folder import StudyFolder
 from study.publish import best_trials
 
-__all__ = ["choices", "searched", "shown_name", "tradeoff", "won"]
+__all__ = ["choices", "searched", "tradeoff", "won"]
 
 
 def searched(studies: Studies) -> Section:
@@ -100,11 +100,6 @@ def _add_choice(found: dict[str, dict[str, Any]], folder: StudyFolder, studies: 
     command = ["python", "-m", "study.publish", shown_name(folder), "--best", metric, *(["--where", where] if where else [])]
     text = f"{metric_name(metric)} with {where}" if where else f"{metric_name(metric)}, whatever the rest"
     found[str(where)] = {**{str(k): v for k, v in row.items()}, "text": text, "command": shlex.join(command)}
-
-
-def shown_name(folder: StudyFolder) -> str:
-    """How a person names this study on the command line: by name in the default place, else by path."""
-    return folder.name if folder.path.parent.name == "runs" else str(folder.path)
 
 
 def _outcomes(trials: pd.DataFrame) -> Table:
