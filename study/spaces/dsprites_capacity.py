@@ -27,13 +27,13 @@ SPACE = Space(
     also=("kl", "negative_elbo", "active_units"),
     budgets={
         "smoke": Budget(trials=3, steps=120, points=1_000, purpose="see every step work; the models are worthless"),
-        "laptop": Budget(trials=18, steps=1_200, points=5_000, purpose="a first look at the trade-off on two CPU cores"),
+        "laptop": Budget(trials=16, steps=1_500, points=5_000, purpose="a first look at the trade-off on two CPU cores"),
         "full": Budget(trials=100, steps=100_000, points=10_000, purpose="the length of Burgess et al.'s annealing, on GPUs"),
     },
     start=(
         # β = 8 gave the best MIG of the short runs that this project's ranges come from.
         {"objective": "beta_vae", "beta_vae/beta": 8.0, "beta_vae/schedule": "constant", "architecture": "burgess",
-         "learning_rate": 1e-3, "latent_dim": 10},
+         "learning_rate": 2e-3, "latent_dim": 10},
         # The first source's CNN run, γ 10 → 2 after the annealing.
         {"objective": "capacity", "capacity/gamma_max": 10.0, "capacity/decay": "after", "capacity/gamma_ratio": 0.2,
          "capacity/gamma_shape": "linear", "capacity/capacity_max": 25.0, "capacity/anneal_fraction": 0.6,
