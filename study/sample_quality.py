@@ -32,6 +32,7 @@ __all__ = ["SampleQuality", "SmallClassifier", "classifier_frechet_distance", "c
 
 FEATURES = 64
 STEPS = 1_000
+PASSES = 20  # over a small data set: fewer steps then
 Floats = NDArray[np.float64]
 
 
@@ -103,7 +104,7 @@ def classifier_inception_score(probabilities: Floats) -> float:
     return round(float(np.exp(divergence.mean())), 12)
 
 
-def small_classifier(dataset: Dataset, data: Path, steps: int = STEPS, seed: int = 0) -> SmallClassifier:
+def small_classifier(dataset: Dataset, data: Path, seed: int = 0) -> SmallClassifier:
     """The classifier of a labelled data set: from the cache in `data`, or trained now (about 20 s on two cores).
 
     Raises `UserError` for a data set without labels.
@@ -111,20 +112,20 @@ def small_classifier(dataset: Dataset, data: Path, steps: int = STEPS, seed: int
     if dataset.labels is None:
         raise UserError(f"sample quality needs a classifier, and that needs labels, but {dataset.name} has none")
     classifier = SmallClassifier(dataset.image_shape, len(dataset.label_names))
-    path = data / "cache" / f"classifier-{dataset.digest.removeprefix('sha256:')[:16]}-{steps}-{seed}.pt"
+    path = data / "cache" / f"classifier-{dataset.digest.removeprefix('sha256:')[:16]}-{seed}.pt"
     try:
         state = torch.load(path, weights_only=True)
         classifier.load_state_dict(state["weights"])
         classifier.accuracy = state["accuracy"]
     except Exception:  # absent, cut short or of an earlier form: whatever it is, it is made again
-        _train(classifier, dataset, steps, seed)
+        _train(classifier, dataset, seed)
         buffer = io.BytesIO()
         torch.save({"weights": classifier.state_dict(), "accuracy": classifier.accuracy}, buffer)
         write_atomically(path, buffer.getvalue())
     return classifier.eval()
 
 
-def _train(classifier: SmallClassifier, dataset: Dataset, steps: int, seed: int) -> None:
+def _train(classifier: SmallClassifier, dataset: Dataset, seed: int) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for layer in classifier.modules():
@@ -132,7 +133,7 @@ def _train(classifier: SmallClassifier, dataset: Dataset, steps: int, seed: int)
                 layer.reset_parameters()
     optimiser = torch.optim.Adam(classifier.parameters(), lr=2e-3)
     batches = Batches(dataset, "train", 128, seed, torch.device("cpu"))
-    for step in range(steps):
+    for step in range(min(STEPS, PASSES * batches.per_epoch)):
         x, labels = batches(step)
         assert labels is not None
         loss = F.cross_entropy(classifier(x), labels)

@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -118,7 +119,13 @@ def _in_own_process(library: Library, network: Network, batch_size: int, steps: 
 
 
 def _peak_mb() -> float:
-    """Peak resident memory of this process, MB; the system counts in kilobytes, on a Mac in bytes."""
+    """Peak resident memory of this process, MB; the system counts in kilobytes, on a Mac in bytes.
+
+    Linux hands the peak of the process that started this one down in `ru_maxrss`, but not in VmHWM.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) / 1e3
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
