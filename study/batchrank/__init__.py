@@ -14,9 +14,9 @@ How the default score was chosen, November 2026, on development cells only (vali
 divisible by 3, batches of 32 and 128; one MNIST model, one β-VAE on dSprites; AUROC / average precision above chance):
 
                                     MNIST class      dSprites, 5 factors    damage (MNIST)
-    robust_z                        .946 / .582      .662 / .206            .800 / .545
+    robust_z                        .946 / .582      .662 / .205            .800 / .545
     the same minus |mu|²            .974 / .745      .684 / .264
-    mahalanobis (OAS)               .957 / .705      .716 / .364            .722 / .463
+    mahalanobis (OAS)               .957 / .705      .716 / .359            .722 / .463
     cleanlab's 10 neighbours        .988 / .875      .698 / .345            .669 / .352
     rank average                    .985 / .860      .723 / .374            .710 / .400
     contrast without the cap        .990 / .898      .729 / .394            .643 / .403
