@@ -40,11 +40,11 @@ class Snapshot:
     norms: dict[str, float]
 
 
-def take(model: VAE, step: int, seed: int = 0, count: int = SAMPLES) -> Snapshot:
+def take(model: VAE, step: int, seed: int = 0) -> Snapshot:
     """The model as it is now."""
     config = model.config
-    z = np.random.default_rng(seed).standard_normal((count, config.latent_dim), dtype=np.float32)
-    labels = None if config.condition is None else np.arange(count) % config.condition.classes
+    z = np.random.default_rng(seed).standard_normal((SAMPLES, config.latent_dim), dtype=np.float32)
+    labels = None if config.condition is None else np.arange(SAMPLES) % config.condition.classes
     samples = np.round(TorchCodec(model).decode(z, labels) * 255).astype(np.uint8)
     return Snapshot(step, samples, first_filters(model), parameter_norms(model))
 
