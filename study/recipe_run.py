@@ -29,6 +29,7 @@ from study.evaluate import EVALUATOR, evaluate_codec
 from study.folder import git_state, library_versions, now
 from study.pictures import sheets
 from study.pictures.curves import epoch_averages
+from study.points import LEAST_POINTS
 from study.publication import PARITY_IMAGES, move_aliases, preprocessing_of, told
 from study.publication import sheets as card_pictures
 from study.recipe_figures import FIGURES, Outcome
@@ -159,7 +160,9 @@ def _metrics(trained: Trained, dataset: Dataset, part: Part) -> dict[str, float]
 
 
 def _values(codec: Any, config: Any, dataset: Dataset, part: Part) -> dict[str, float]:
-    names = ["recon", "kl", "negative_elbo", "active_units", *(["mig"] if dataset.factors is not None else [])]
+    names = ["recon", "kl", "negative_elbo", "active_units"]
+    if dataset.factors is not None and len(dataset.parts[part]) >= LEAST_POINTS:
+        names.append("mig")
     return evaluate_codec(codec, dataset, metrics=names, part=part, points=POINTS, config=config).values
 
 

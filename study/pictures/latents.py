@@ -54,9 +54,11 @@ def posterior(mu: Floats, logvar: Floats, title: str) -> Figure:
     figure = Figure(figsize=(12, 3.2), layout="constrained")
     means, sigmas, nats = figure.subplots(1, 3)
     x = np.linspace(-4, 4, 200)
+    sigma = np.exp(0.5 * logvar)
+    mean_bins, sigma_bins = _bins(mu[:, used]), _bins(sigma[:, used])
     for d in used:
-        means.hist(mu[:, d], bins=60, density=True, histtype="step", label=f"z{d}")
-        sigmas.hist(np.exp(0.5 * logvar[:, d]), bins=60, density=True, histtype="step", label=f"z{d}")
+        means.hist(mu[:, d], bins=mean_bins, density=True, histtype="step", label=f"z{d}")
+        sigmas.hist(sigma[:, d], bins=sigma_bins, density=True, histtype="step", label=f"z{d}")
     means.plot(x, norm.pdf(x), "k--", label="prior")
     sigmas.axvline(1, color="k", linestyle="--", label="prior")
     for axis, name in ((means, "posterior mean μ"), (sigmas, "posterior standard deviation σ")):
@@ -97,14 +99,23 @@ def diversity(samples: NDArray[np.uint8], real: NDArray[np.uint8], title: str, p
     rng = np.random.default_rng(0)
     figure = Figure(figsize=(6, 3.2), layout="constrained")
     axis = figure.subplots()
+    distances = {"sample to nearest real image": cdist(x[:500], y).min(axis=1)}
     for name, points in (("two samples", x), ("two real images", y)):
         a, b = rng.integers(0, len(points), (2, pairs))
-        distance = np.linalg.norm(points[a] - points[b], axis=1)[a != b]
-        axis.hist(distance, bins=60, density=True, histtype="step", label=f"{name}: median {np.median(distance):.2f}")
-    nearest = cdist(x[:500], y).min(axis=1)
-    axis.hist(nearest, bins=60, density=True, histtype="step", label=f"sample to nearest real image: {np.median(nearest):.2f}")
+        distances[name] = np.linalg.norm(points[a] - points[b], axis=1)[a != b]
+    bins = _bins(np.concatenate(list(distances.values())))
+    for name, values in distances.items():
+        axis.hist(values, bins=bins, density=True, histtype="step", label=f"{name}: median {np.median(values):.2f}")
     axis.set_xlabel("Euclidean distance of pixels in [0, 1]")
     axis.set_ylabel("density")
     axis.legend(fontsize=7)
     figure.suptitle(title, fontsize=9)
     return figure
+
+
+def _bins(values: Floats, count: int = 80) -> NDArray[np.float64]:
+    """Edges over the values' range with some room: values that are all equal, as in a collapsed model, have bins as well."""
+    low, high = float(values.min()), float(values.max())
+    room = max(0.02 * (high - low), 0.01)
+    edges: NDArray[np.float64] = np.linspace(low - room, high + room, count + 1)
+    return edges

@@ -29,7 +29,8 @@ Images = NDArray[Any]
 
 
 def grid(images: Images, title: str, columns: int = 10) -> Figure:
-    """Images in rows of `columns`."""
+    """Images in rows of `columns`, or all in one row where there are fewer; an incomplete last row is left out."""
+    columns = min(columns, len(images))
     rows = [images[start : start + columns] for start in range(0, len(images) // columns * columns, columns)]
     return image_sheet(rows, [""] * len(rows), title)
 

@@ -23,6 +23,7 @@ from study.recipe_training import report_count, train_torch
 from study.recipes import RECIPES, load_recipe, warm_starts
 from study.sample_quality import SampleQuality, small_classifier
 from study.space import SPACES, load_space
+from tests.study.dataset_trees import write_celeba, write_pictures
 
 TABLE = {
     "mnist_vae", "dsprites_beta_1", "dsprites_beta_2_5", "dsprites_beta_4", "dsprites_capacity_mlp",
@@ -154,6 +155,27 @@ def test_numpy_trainer_refuses_what_it_cannot_do(data, tmp_path):
     _, digits, config = open_recipe(request, quiet)
     with pytest.raises(UserError, match="cnn and beta_vae, but got mlp"):
         recipe_numpy.build(config, digits.image_shape, seed=0)
+
+
+@pytest.mark.slow
+def test_celeba_from_files_in_its_layout(tmp_path):
+    write_celeba(tmp_path, count=60)
+    request = Request(name="celeba_vae", runs=tmp_path, data=tmp_path, registry=tmp_path / "r", steps=3)
+    record = run_recipe(request, quiet)
+    assert record["stand_in"] is None and record["dataset"]["source"] == "official"
+    assert set(record["figures"]) == set(load_recipe("celeba_vae").figures)
+
+
+def test_pictures_in_folders_stand_in_for_cifar10(tmp_path):
+    for name in ("cat", "ship"):
+        write_pictures(tmp_path / "pictures" / name, count=8)
+    request = Request(
+        name="cifar10_conditional_onehot", runs=tmp_path, data=tmp_path, registry=tmp_path, steps=1,
+        dataset=f"folder:{tmp_path / 'pictures'}",
+    )  # fmt: skip
+    _, dataset, config = open_recipe(request, quiet)
+    assert dataset.image_shape == (3, 32, 32) and dataset.label_names == ("cat", "ship")
+    assert config.model_config_for(dataset.image_shape, 2).condition.classes == 2
 
 
 @pytest.mark.parametrize(("space", "count"), [("dsprites_capacity", 5)])
