@@ -113,9 +113,9 @@ def diversity(samples: NDArray[np.uint8], real: NDArray[np.uint8], title: str, p
     return figure
 
 
-def _bins(values: Floats, count: int = 80) -> NDArray[np.float64]:
+def _bins(values: Floats, count: int = 80) -> list[float]:
     """Edges over the values' range with some room: values that are all equal, as in a collapsed model, have bins as well."""
     low, high = float(values.min()), float(values.max())
     room = max(0.02 * (high - low), 0.01)
-    edges: NDArray[np.float64] = np.linspace(low - room, high + room, count + 1)
+    edges: list[float] = np.linspace(low - room, high + room, count + 1).tolist()
     return edges
