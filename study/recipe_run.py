@@ -1,6 +1,7 @@
 """One recipe from data to published model: open the data, train, evaluate, draw, publish, write the numbers down.
 
 `runs/<recipe>/recipe.json` holds what came out: configuration, data, status, metrics, the source's numbers beside ours.
+`runs/_sources/<source>.png` shows all figures of one source.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from study.publication import sheets as card_pictures
 from study.recipe_figures import FIGURES, Outcome
 from study.recipe_numpy import train_numpy
 from study.recipe_training import Tell, Trained, train_torch
-from study.recipes import Recipe, load_recipe
+from study.recipes import RECIPES, Recipe, load_recipe
 from study.sample_quality import SampleQuality, small_classifier
 
 __all__ = ["Request", "open_recipe", "run_recipe"]
@@ -83,6 +84,7 @@ def run_recipe(request: Request, tell: Tell) -> dict[str, Any]:
         version = _publish(request, outcome, metrics)
     record = _record(request, outcome, metrics, drawn, version)
     write_atomically(request.folder / "recipe.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    _draw_source(request.runs, recipe.source)
     return record
 
 
@@ -152,6 +154,15 @@ def _draw(outcome: Outcome, request: Request, tell: Tell) -> list[str]:
     write_atomically(folder / "contact_sheet.png", figures.png(sheets.contact_sheet(drawn, outcome.title)))
     tell(f"{len(drawn)} figures and contact_sheet.png in {folder}")
     return list(drawn)
+
+
+def _draw_source(runs: Path, source: str) -> None:
+    """The contact sheets of all recipes of one source that have been run, on one sheet: `runs/_sources/<source>.png`."""
+    done = [name for name in RECIPES.names() if load_recipe(name).source == source]
+    files = {name: runs / name / "figures" / "contact_sheet.png" for name in done}
+    found = {name: path.read_bytes() for name, path in files.items() if path.exists()}
+    sheet = sheets.contact_sheet(found, source, columns=min(3, len(found)))
+    write_atomically(runs / "_sources" / f"{source}.png", figures.png(sheet))
 
 
 def _metrics(trained: Trained, dataset: Dataset, part: Part) -> dict[str, float]:
