@@ -37,7 +37,7 @@ class Training(Config):
     clip_norm: float | None = Field(default=None, gt=0)
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     compile: Literal["auto", "never", "always"] = "auto"
-    patience: int | None = Field(default=None, ge=1, description="early stopping: reports without a better validation loss")
+    patience: int | None = Field(default=None, ge=1, description="early stopping: reports without a better training loss")
 
 
 class ConditionKind(Config):
