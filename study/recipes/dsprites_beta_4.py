@@ -1,6 +1,6 @@
 """β-VAE with β = 4 on dSprites, fully connected: one of the first source's three.
 
-    python -m study.recipe dsprites_beta_4            30 epochs of 4,608 steps, about 1 hour on two CPU cores
+    python -m study.recipe dsprites_beta_4            30 epochs of 4,611 steps, about 1 hour on two CPU cores
     python -m study.recipe dsprites_beta_4 --fast     3,000 steps, about 2 minutes
 
 Source: outlier_stages_beta_gamma_vae, stage 1.  4096–1024–256–64–10, mirrored, ReLU, sigmoid output, Adam 1e-3.  It shows

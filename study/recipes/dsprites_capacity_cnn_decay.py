@@ -1,6 +1,6 @@
 """The capacity objective with γ decaying from 10 to 2 on dSprites, convolutional: the first source's last word.
 
-    python -m study.recipe dsprites_capacity_cnn_decay            100 epochs of 4,608 steps, about 13 hours on two CPU cores
+    python -m study.recipe dsprites_capacity_cnn_decay            100 epochs of 4,611 steps, about 13 hours on two CPU cores
     python -m study.recipe dsprites_capacity_cnn_decay --fast     1,500 steps, about 3 minutes
 
 Source: outlier_stages_beta_gamma_vae, stage 1.  Convolutions of 32 channels, 64→32→16→8→4, then 512–256–64–10, mirrored, γ =

@@ -1,6 +1,6 @@
 """The capacity objective with constant γ = 100 on dSprites, fully connected.
 
-    python -m study.recipe dsprites_capacity_mlp            80 epochs of 4,608 steps, about 3 hours on two CPU cores
+    python -m study.recipe dsprites_capacity_mlp            80 epochs of 4,611 steps, about 3 hours on two CPU cores
     python -m study.recipe dsprites_capacity_mlp --fast     3,000 steps, about 2 minutes
 
 Source: outlier_stages_beta_gamma_vae, stage 1.  4096–1024–256–64–10, mirrored, ReLU, sigmoid output, γ = 100, C → 25 nats,

@@ -1,6 +1,6 @@
 """The capacity objective with γ decaying from 100 to 20 on dSprites, fully connected.
 
-    python -m study.recipe dsprites_capacity_mlp_decay            80 epochs of 4,608 steps, about 3 hours on two CPU cores
+    python -m study.recipe dsprites_capacity_mlp_decay            80 epochs of 4,611 steps, about 3 hours on two CPU cores
     python -m study.recipe dsprites_capacity_mlp_decay --fast     3,000 steps, about 2 minutes
 
 Source: outlier_stages_beta_gamma_vae, stage 1.  4096–1024–256–64–10, mirrored, ReLU, sigmoid output, γ = 100 → 20, C → 25
