@@ -50,8 +50,9 @@ def equal_kl_table(trials: pd.DataFrame, metrics: Sequence[str], caliper: float 
     """
     rows = []
     for metric in metrics:
-        usable = trials[trials["usable"]].dropna(subset=["kl", metric]) if {"kl", metric} <= set(trials.columns) else trials[:0]
-        usable = usable[usable["kl"] > 0]
+        if not {"kl", metric} <= set(trials.columns):
+            continue
+        usable = trials[trials["usable"] & (trials["kl"] > 0)].dropna(subset=[metric])
         kinds = ordered(usable["variant"])
         rows += [_pair(usable, a, b, metric, caliper) for b, a in itertools.combinations(kinds, 2)]
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -68,6 +68,12 @@ class Studies:
         return pd.DataFrame(rows, columns=columns).set_index("metric")
 
     @property
+    def measured(self) -> list[str]:
+        """Metrics that at least one usable trial has; searched ones first."""
+        usable = self.usable
+        return [key for key in self.metrics.index if key in usable.columns and usable[key].notna().any()]
+
+    @property
     def searched(self) -> list[str]:
         """Metrics that every one of the studies searched."""
         return [key for key in self.metrics.index if all(key in record.metrics for record in self.records.values())]
@@ -165,7 +171,7 @@ def _tidy(trials: pd.DataFrame, folders: dict[str, StudyFolder]) -> pd.DataFrame
     trials["latent_dim"] = pd.to_numeric(trials["latent_dim"])
     trials["variant"] = [variant_of(config["objective"], config["objective_options"]) if config else None for config in configs]
     trials["setting"] = [_setting(folders[name].record) for name in trials["study"]]
-    trials["usable"] = _usable(trials, folders)
+    trials["usable"] = pd.Series(_usable(trials, folders), index=trials.index, dtype=bool)
     return trials
 
 

@@ -71,8 +71,7 @@ def main(
 
 def outlier_keys(studies: Studies) -> list[str]:
     """The outlier-ranking metrics that usable trials have."""
-    usable = studies.usable
-    return [key for key in studies.metrics.index if plugin_of(key) in PLUGINS and usable[key].notna().any()]
+    return [key for key in studies.measured if plugin_of(key) in PLUGINS]
 
 
 def outlier_table(studies: Studies) -> pd.DataFrame:

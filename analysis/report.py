@@ -122,7 +122,7 @@ def _verdict(studies: Studies, front: pd.DataFrame, keys: tuple[str, str] | None
 
 def _all_trials(studies: Studies) -> Section:
     """Every trial with its metrics and outcome."""
-    keys = list(studies.metrics.index)
+    keys = studies.measured
     columns = ["trial", "status", "variant", *keys, "architecture", "latent_dim", "learning_rate", "train_seconds", "reason"]
     shown = [column for column in columns if column in studies.trials.columns]
     rows = [[number(row[column], 4) for column in shown] for row in studies.trials.to_dict("records")]

@@ -62,7 +62,7 @@ def metric_pair(studies: Studies, x: str | None = None, y: str | None = None) ->
 
     Raises `UserError` for an unknown metric, or when the studies share fewer than two.
     """
-    have = [key for key in studies.metrics.index if not studies.usable.empty and studies.usable[key].notna().any()]
+    have = studies.measured
     shared = [key for key in have if studies.usable.groupby("study")[key].apply(lambda v: v.notna().any()).all()]
     for key in (x, y):
         if key is not None and key not in have:
@@ -83,7 +83,7 @@ def tradeoff_table(studies: Studies, x: str, y: str) -> pd.DataFrame:
     rows = studies.usable.dropna(subset=[x, y])
     fronts = [front_rows(group, x, y) for _, group in rows.groupby("setting")]
     on_front = {(row["study"], row["trial"]) for front in fronts for _, row in front.iterrows()}
-    others = [key for key in studies.metrics.index if key not in (x, y) and rows[key].notna().any()]
+    others = [key for key in studies.measured if key not in (x, y)]
     columns = ["study", "trial", "variant", x, y, *others, "n_replicates", *knobs(rows), "config_digest"]
     table = rows[list(dict.fromkeys(columns))].assign(
         front=[(row["study"], row["trial"]) in on_front for _, row in rows.iterrows()]

@@ -127,7 +127,7 @@ def seeds(studies: Studies, keys: Sequence[str]) -> Section:
 
 def agreement(studies: Studies) -> Section | None:
     """Rank correlations between all metrics that vary; None with fewer than two of them."""
-    keys = [key for key in studies.metrics.index if studies.usable[key].nunique() > 1]
+    keys = [key for key in studies.measured if studies.usable[key].nunique() > 1]
     if len(keys) < 2:
         return None
     table = rank_correlations(studies.trials, keys)

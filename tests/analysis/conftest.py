@@ -1,0 +1,68 @@
+"""One small real study: three configurations, two seeds each, two steps; all files as a search leaves them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from registry.store import Store
+from study.datasets import load_dataset
+from study.folder import StudyFolder, StudyRecord
+from study.plan import Request, plan
+from study.publish import front_of, publish_trials
+from study.search import enqueue_start, load_optuna_study, tell
+from study.space import Budget, load_space
+from study.tables import write_tables
+from study.trial import TrialSpec, run_trial
+
+STEPS = 2
+
+
+@pytest.fixture(scope="session")
+def tiny_study(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> StudyFolder:
+    """The space's three start points (β-VAE, γ decay, constant γ), trained without Ray.  Treat it as read-only."""
+    load_dataset("dsprites", data_folder)
+    request = Request(
+        space="dsprites_capacity", name="tiny", data=data_folder, budget="smoke", trials=3, replicates=2, gpus_per_trial=0
+    )
+    record, _ = plan(request)
+    budget = Budget(trials=3, steps=STEPS, points=500, purpose="a test")
+    folder = StudyFolder(tmp_path_factory.mktemp("runs") / "tiny")
+    folder.write(record.model_copy(update={"budget": budget}))
+    (folder.path / "logs").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("study.trial.LOOK_POINTS", 400)  # looks in mid-training would be most of the time
+        _search(folder, folder.record)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_registry(tiny_study: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model store with the tiny study's front."""
+    root = tmp_path_factory.mktemp("registry") / "store"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("study.publish.possible", lambda *_, **__: [])  # the study's own metrics only, not all there are
+        publish_trials(tiny_study, front_of(tiny_study).head(1), Store(root))
+    return root
+
+
+def _search(folder: StudyFolder, record: StudyRecord) -> None:
+    """What Ray does, one trial after the other."""
+    space, optuna_study = load_space(record.space), load_optuna_study(folder)
+    enqueue_start(optuna_study, record, space)
+    for _ in range(record.trials):
+        trial = optuna_study.ask()
+        spec = TrialSpec(
+            number=trial.number,
+            config=space.configure(trial, record.budget.steps),
+            root_seed=0,
+            replicates=record.replicates,
+            metrics=(*record.metrics, *record.also),
+            points=record.budget.points,
+            folder=folder.path,
+            data=Path(record.data),
+        )
+        *_, last = run_trial(spec)
+        tell(optuna_study, trial, record, last)
+    write_tables(folder, optuna_study.get_trials(deepcopy=False))
