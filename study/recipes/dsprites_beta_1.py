@@ -1,7 +1,7 @@
 """β-VAE with β = 1 on dSprites, fully connected: one of the first source's three.
 
     python -m study.recipe dsprites_beta_1            30 epochs of 4,611 steps, about 1 hour on two CPU cores
-    python -m study.recipe dsprites_beta_1 --fast     3,000 steps, about 2 minutes
+    python -m study.recipe dsprites_beta_1 --fast     2,000 steps, about 2 minutes
 
 Source: outlier_stages_beta_gamma_vae, stage 1.  4096–1024–256–64–10, mirrored, ReLU, sigmoid output, Adam 1e-3.  It shows
 loss curves, reconstructions and latent traversals, and no numbers.
@@ -27,7 +27,7 @@ RECIPE = Recipe(
         "training": {"batch_size": 128, "learning_rate": 1e-3},
     },
     epochs=30,
-    fast_steps=3_000,
+    fast_steps=2_000,
     image_shape=(1, 64, 64),
     figures=(
         "losses", "gradients", "reconstructions", "traversal", "samples", "samples_over_training",

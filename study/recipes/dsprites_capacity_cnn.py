@@ -1,7 +1,7 @@
 """The capacity objective with constant γ = 10 on dSprites, convolutional.
 
     python -m study.recipe dsprites_capacity_cnn            80 epochs of 4,611 steps, about 10 hours on two CPU cores
-    python -m study.recipe dsprites_capacity_cnn --fast     1,500 steps, about 3 minutes
+    python -m study.recipe dsprites_capacity_cnn --fast     1,000 steps, about 2 minutes
 
 Source: outlier_stages_beta_gamma_vae, stage 1.  Convolutions of 32 channels, 64→32→16→8→4, then 512–256–64–10, mirrored, γ =
 10, C → 25 nats, Adam 5e-4, 80 epochs, cutoff epoch 60.  It shows loss curves, reconstructions and latent traversals, and no
@@ -28,7 +28,7 @@ RECIPE = Recipe(
         "training": {"batch_size": 128, "learning_rate": 5e-4},
     },
     epochs=80,
-    fast_steps=1_500,
+    fast_steps=1_000,
     image_shape=(1, 64, 64),
     figures=(
         "losses", "gradients", "reconstructions", "traversal", "samples", "samples_over_training",

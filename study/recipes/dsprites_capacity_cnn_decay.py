@@ -1,7 +1,7 @@
 """The capacity objective with γ decaying from 10 to 2 on dSprites, convolutional: the first source's last word.
 
     python -m study.recipe dsprites_capacity_cnn_decay            100 epochs of 4,611 steps, about 13 hours on two CPU cores
-    python -m study.recipe dsprites_capacity_cnn_decay --fast     1,500 steps, about 3 minutes
+    python -m study.recipe dsprites_capacity_cnn_decay --fast     1,000 steps, about 2 minutes
 
 Source: outlier_stages_beta_gamma_vae, stage 1.  Convolutions of 32 channels, 64→32→16→8→4, then 512–256–64–10, mirrored, γ =
 10 → 2, C → 25 nats, Adam 5e-4, 100 epochs, cutoff epoch 60.  It shows loss curves, reconstructions and latent traversals,
@@ -30,7 +30,7 @@ RECIPE = Recipe(
         "training": {"batch_size": 128, "learning_rate": 5e-4},
     },
     epochs=100,
-    fast_steps=1_500,
+    fast_steps=1_000,
     image_shape=(1, 64, 64),
     figures=(
         "losses", "gradients", "reconstructions", "traversal", "samples", "samples_over_training",

@@ -1,7 +1,7 @@
 """The capacity objective with γ decaying from 100 to 20 on dSprites, fully connected.
 
     python -m study.recipe dsprites_capacity_mlp_decay            80 epochs of 4,611 steps, about 3 hours on two CPU cores
-    python -m study.recipe dsprites_capacity_mlp_decay --fast     3,000 steps, about 2 minutes
+    python -m study.recipe dsprites_capacity_mlp_decay --fast     2,000 steps, about 2 minutes
 
 Source: outlier_stages_beta_gamma_vae, stage 1.  4096–1024–256–64–10, mirrored, ReLU, sigmoid output, γ = 100 → 20, C → 25
 nats, Adam 5e-4, 80 epochs, cutoff epoch 60.  It shows loss curves, reconstructions and latent traversals, and no numbers.
@@ -30,7 +30,7 @@ RECIPE = Recipe(
         "training": {"batch_size": 128, "learning_rate": 5e-4},
     },
     epochs=80,
-    fast_steps=3_000,
+    fast_steps=2_000,
     image_shape=(1, 64, 64),
     figures=(
         "losses", "gradients", "reconstructions", "traversal", "samples", "samples_over_training",
