@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -39,7 +40,7 @@ class PictureSet:
     def __len__(self) -> int:
         return len(self.files)
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """Paths below the folder."""
         return [file.relative_to(self.root).as_posix() for file in self.files]
