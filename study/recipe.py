@@ -51,7 +51,12 @@ def main(
         name=name, runs=runs_folder(out), data=data_folder(data), registry=registry_folder(registry),
         seed=seed, fast=fast, dataset=dataset,
     )  # fmt: skip
-    record = run_recipe(request, lambda line: console.print(line, markup=False))
+
+    def tell(line: str) -> None:
+        console.print(line, markup=False)
+        console.file.flush()  # into a file as it happens, too
+
+    record = run_recipe(request, tell)
     if as_json:
         print_json(record)
     else:
