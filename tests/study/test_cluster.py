@@ -25,10 +25,9 @@ def test_a_lost_node_costs_no_trial(tmp_path: Path, data_folder: Path, dsprites:
     try:
         second = cluster.add_node(num_cpus=1)
         cluster.wait_for_nodes()
-        command = [
-            sys.executable, "-m", "study.run", "--space", "dsprites_capacity", "--budget", "smoke",
-            "--trials", "4", "--name", "spread", "--address", cluster.address, "--out", tmp_path, "--registry", tmp_path / "_registry", "--data", data_folder,
-        ]  # fmt: skip
+        search = ["--space", "dsprites_capacity", "--budget", "smoke", "--trials", "4", "--name", "spread"]
+        places = ["--out", tmp_path, "--registry", tmp_path / "_registry", "--data", data_folder]
+        command = [sys.executable, "-m", "study.run", *search, "--address", cluster.address, *places]
         driver = subprocess.Popen(
             [*map(str, command)], cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )

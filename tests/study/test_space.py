@@ -42,7 +42,7 @@ def test_every_knob_is_suggested_so_that_points_count(space: LoadedSpace) -> Non
 
 def test_grids_are_valid(space: LoadedSpace) -> None:
     if not space.space.grid:
-        with pytest.raises(UserError, match="sampler list needs a grid"):
+        with pytest.raises(UserError, match=r"sampler list needs a grid"):
             space.grid_points()
         return
     for point in space.grid_points():
@@ -53,9 +53,9 @@ def test_a_point_out_of_range_says_rule_and_value() -> None:
     space = load_space("dsprites_capacity")
     with pytest.raises(UserError, match=r"<= capacity/gamma_max <= .* must hold, but got capacity/gamma_max=10000"):
         space.check_point({"objective": "capacity", "capacity/gamma_max": 10_000}, STEPS)
-    with pytest.raises(UserError, match="architecture must be one of .*, but got 'vgg'"):
+    with pytest.raises(UserError, match=r"architecture must be one of .*, but got 'vgg'"):
         space.check_point({"architecture": "vgg"}, STEPS)
-    with pytest.raises(UserError, match="no such knob here: capacity/gamma_max"):
+    with pytest.raises(UserError, match=r"no such knob here: capacity/gamma_max"):
         space.check_point({"objective": "beta_vae", "capacity/gamma_max": 10.0}, STEPS)
 
 
