@@ -1,12 +1,12 @@
 """The first source's MNIST experiment: the VAE that everybody starts with.
 
-    python -m study.recipe mnist_vae            10 epochs, about 1 minute on two CPU cores
+    python -m study.recipe mnist_vae            10 epochs, about 1 minute of training on two CPU cores
     python -m study.recipe mnist_vae --fast     1,000 steps
 
 Source: outlier_stages_beta_gamma_vae, stage 1.  784–400–20, ReLU, sigmoid output, Adam 1e-3.  It shows the loss curve,
 reconstructions and morphs 9→4, 3→8 and 1→7, and no numbers.
 
-Readings: the epochs are not given: 10.  Nor is the batch size: 128.  "All layers use ReLU" cannot include mu and logvar,
+Readings: the epochs are not given: 10.  Nor is the batch size: 64.  "All layers use ReLU" cannot include mu and logvar,
 which must be able to be negative.  Grey levels are read as Bernoulli probabilities, as every tutorial does.
 
 Expect a negative ELBO of about 105 nats on the test images: 81 of reconstruction and 25 of KL.
@@ -22,7 +22,7 @@ RECIPE = Recipe(
         "architecture": "mlp",
         "architecture_options": {"hidden": (400,)},
         "latent_dim": 20,
-        "training": {"batch_size": 128, "learning_rate": 1e-3, "precision": "float32"},
+        "training": {"batch_size": 64, "learning_rate": 1e-3, "precision": "float32"},
     },
     epochs=10,
     fast_steps=1_000,

@@ -221,7 +221,7 @@ def test_missing_data_says_where_to_put_it_and_fast_goes_on(tmp_path, monkeypatc
 def test_published_epochs_become_steps(data, tmp_path):
     request = Request(name="mnist_vae", runs=tmp_path, data=data, registry=tmp_path, dataset="digits")
     _, digits, config = open_recipe(request, quiet)
-    assert config.training.steps == 10 * (len(digits.parts["train"]) // 128)
+    assert config.training.steps == 10 * (len(digits.parts["train"]) // 64)
 
 
 def test_reports_divide_epochs():
