@@ -21,9 +21,7 @@ __all__ = ["Shape", "cyclic", "ramp"]
 Shape = Literal["linear", "exponential", "cosine"]
 
 
-def ramp(
-    progress: float, start: float, stop: float, *, begin: float = 0.0, end: float = 1.0, shape: Shape = "linear"
-) -> float:
+def ramp(progress: float, start: float, stop: float, *, begin: float = 0.0, end: float = 1.0, shape: Shape = "linear") -> float:
     """Value at `progress` of a ramp from `start` to `stop` over the window [begin, end].
 
     >>> ramp(0.25, 0.0, 25.0, end=0.5)

@@ -38,9 +38,7 @@ class Config(base.Config):
         if self.schedule == "decay" and self.beta_start <= self.beta:
             raise ValueError(f"decay needs beta_start > beta, but got beta_start={self.beta_start}, beta={self.beta}")
         if self.schedule in ("warmup", "cyclic") and self.beta_start > self.beta:
-            raise ValueError(
-                f"{self.schedule} needs beta_start <= beta, but got beta_start={self.beta_start}, beta={self.beta}"
-            )
+            raise ValueError(f"{self.schedule} needs beta_start <= beta, but got beta_start={self.beta_start}, beta={self.beta}")
         moving = self.schedule in ("warmup", "decay")
         if moving and self.shape == "exponential" and min(self.beta, self.beta_start) <= 0:
             raise ValueError(

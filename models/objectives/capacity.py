@@ -37,9 +37,7 @@ class Config(base.Config):
     @model_validator(mode="after")
     def _ordered(self) -> Config:
         if self.gamma_min is not None and self.gamma_min > self.gamma_max:
-            raise ValueError(
-                f"gamma_min <= gamma_max must hold, but got gamma_min={self.gamma_min}, gamma_max={self.gamma_max}"
-            )
+            raise ValueError(f"gamma_min <= gamma_max must hold, but got gamma_min={self.gamma_min}, gamma_max={self.gamma_max}")
         if self.gamma_min not in (None, self.gamma_max) and self.gamma_window == "after" and self.anneal_fraction >= 1:
             raise ValueError("gamma_window='after' needs anneal_fraction < 1: nothing of the run is left to decay in")
         return self
