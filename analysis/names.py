@@ -13,7 +13,7 @@ from models.errors import UserError
 from study.metric import Metric
 from study.metrics import metric_of
 
-__all__ = ["axis_label", "find_metric", "knob_label", "looks", "metric_name", "number", "ordered", "variant_of"]
+__all__ = ["axis_label", "find_metric", "in_nats", "knob_label", "looks", "metric_name", "number", "ordered", "variant_of"]
 
 METRIC_NAMES = {
     "recon": "reconstruction NLL", "kl": "KL", "negative_elbo": "negative ELBO", "negative_iwae": "negative IWAE bound",
@@ -77,6 +77,12 @@ def find_metric(name: str) -> Metric | None:
     except UserError:
         return None
     return metric if name in metric.keys else None
+
+
+def in_nats(key: str) -> bool:
+    """Whether a metric is an amount of information: what a log axis suits when it spans a wide range."""
+    metric = find_metric(key)
+    return metric is not None and metric.unit == "nats"
 
 
 def metric_name(key: str) -> str:

@@ -16,13 +16,14 @@ import re
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["caption", "current", "legend_outside", "new_figure", "png", "say_empty", "svg", "themed"]
+__all__ = ["caption", "current", "legend_outside", "log_scale", "new_figure", "png", "say_empty", "svg", "themed"]
 
 INK, GRID, PAPER = "#1c2024", "#e3e6ea", "white"
 PAGE_INK, PAGE_GRID = "#010203", "#010204"  # colours that nothing else has
@@ -74,6 +75,19 @@ def legend_outside(ax: Axes, title: str | None = None) -> None:
     handles, labels = ax.get_legend_handles_labels()
     if handles:
         ax.legend(handles, labels, title=title, loc="center left", bbox_to_anchor=(1.01, 0.5), alignment="left")
+
+
+def log_scale(ax: Axes, which: Literal["x", "y"], values: pd.Series, least: float = 3.0) -> None:
+    """A logarithmic axis where positive values span more than a factor `least`, labelled in plain numbers at 1, 2 and 5."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    if not len(values) or values.min() <= 0 or values.max() / values.min() <= least:
+        return
+    ax.set_xscale("log") if which == "x" else ax.set_yscale("log")
+    axis = ax.xaxis if which == "x" else ax.yaxis
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def say_empty(ax: Axes, text: str) -> Axes:

@@ -12,8 +12,8 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from analysis.load import groups
-from analysis.names import axis_label, knob_label, looks
-from analysis.style import current, legend_outside, say_empty
+from analysis.names import axis_label, in_nats, knob_label, looks
+from analysis.style import current, legend_outside, log_scale, say_empty
 from study.statistics import median_interval
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["effect", "effect_table"]
 
-FEW_VALUES = 8  # up to so many different numbers are drawn as places rather than on a scale
+LEAST = 5  # trials; a rank correlation of fewer is likely by chance
+FEW_VALUES = 8  # up to so many numbers that repeat are drawn as places rather than on a scale
 
 
 def effect(trials: pd.DataFrame, knob: str, metric: str, *, legend: bool = True, ax: Axes | None = None) -> Axes:
@@ -36,6 +37,8 @@ def effect(trials: pd.DataFrame, knob: str, metric: str, *, legend: bool = True,
         _draw_places(ax, rows, knob, metric, trials)
     ax.set_xlabel(knob_label(knob))
     ax.set_ylabel(axis_label(metric))
+    if in_nats(metric):
+        log_scale(ax, "y", rows[metric])
     if legend:
         legend_outside(ax)
     return ax
@@ -57,7 +60,7 @@ def _rows(trials: pd.DataFrame, knob: str, metric: str) -> pd.DataFrame:
 
 
 def _on_scale(values: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(values) and values.nunique() > FEW_VALUES
+    return pd.api.types.is_numeric_dtype(values) and (values.nunique() > FEW_VALUES or values.is_unique)
 
 
 def _draw_scale(ax: Axes, rows: pd.DataFrame, knob: str, metric: str, trials: pd.DataFrame) -> None:
@@ -65,9 +68,8 @@ def _draw_scale(ax: Axes, rows: pd.DataFrame, knob: str, metric: str, trials: pd
     colours, markers = looks(trials["variant"].dropna())
     for variant, group in groups(rows, "variant"):
         ax.scatter(group[knob], group[metric], s=34, color=colours[variant], marker=markers[variant], label=variant, alpha=0.9)
-    if rows[knob].min() > 0 and rows[knob].max() / rows[knob].min() > 5:
-        _log_scale(ax)
-    if rows[metric].nunique() > 1:
+    log_scale(ax, "x", rows[knob], 5)
+    if rows[metric].nunique() > 1 and len(rows) >= LEAST:
         rho = spearmanr(rows[knob], rows[metric]).statistic
         ax.set_title(f"ρ = {rho:+.2f}, n = {len(rows)}".replace("-", "−"), fontsize=9, fontweight="normal")
 
@@ -90,16 +92,6 @@ def _draw_places(ax: Axes, rows: pd.DataFrame, knob: str, metric: str, trials: p
     labels = [f"{_plain(row.value)}\nn = {row.n}" for row in table.itertuples()]
     ax.set_xticks(range(len(values)), labels, fontsize=8)
     ax.set_xlim(-0.5, len(values) - 0.5)
-
-
-def _log_scale(ax: Axes) -> None:
-    """Labelled at 1, 2 and 5: knobs rarely span more than a decade or two."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    ax.set_xscale("log")
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _plain(value: object) -> str:

@@ -12,8 +12,8 @@ import pandas as pd
 
 from analysis.equal_kl import LEAST_CLEAR
 from analysis.load import groups
-from analysis.names import axis_label, find_metric, looks, metric_name
-from analysis.style import current, legend_outside, say_empty
+from analysis.names import axis_label, find_metric, in_nats, looks, metric_name
+from analysis.style import current, legend_outside, log_scale, say_empty
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,6 +33,8 @@ def against_kl(trials: pd.DataFrame, metric: str = "recon", *, legend: bool = Tr
         ax.scatter(group["kl"], group[metric], s=46, color=colours[variant], marker=markers[variant], label=variant, alpha=0.9)
     ax.set_xlabel("KL (nats per image)")
     ax.set_ylabel(axis_label(metric))
+    if in_nats(metric):
+        log_scale(ax, "y", rows[metric])
     if legend:
         legend_outside(ax)
     return ax

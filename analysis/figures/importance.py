@@ -34,5 +34,5 @@ def importance(table: pd.DataFrame, metric: str, *, ax: Axes | None = None) -> A
     verdict = (
         f"predicts {100 * r2:.0f} % of unseen trials' variance" if r2 > 0 else "predicts nothing of unseen trials: read no bar"
     )
-    ax.set_title(f"{metric_name(metric)}, n = {n}: {verdict}", fontsize=9, fontweight="normal")
+    ax.set_title(f"{metric_name(metric)}, n = {n}:\n{verdict}", fontsize=9, fontweight="normal")
     return ax

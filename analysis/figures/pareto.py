@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.load import directions_of, groups
-from analysis.names import axis_label, looks
-from analysis.style import current, legend_outside, say_empty
+from analysis.names import axis_label, in_nats, looks
+from analysis.style import current, legend_outside, log_scale, say_empty
 from study.pareto import pareto_front
 from study.statistics import median_interval
 
@@ -42,6 +42,10 @@ def pareto(
         ax.scatter(group[x], group[y], s=46, color=colours[variant], marker=markers[variant], label=variant, alpha=0.9, zorder=3)
     for setting, group in groups(rows, "setting"):
         _draw_front(ax, group, x, y, setting if rows["setting"].nunique() > 1 else "Pareto front")
+    if in_nats(x):
+        log_scale(ax, "x", rows[x])
+    if in_nats(y):
+        log_scale(ax, "y", rows[y])
     ax.set_xlabel(axis_label(x))
     ax.set_ylabel(axis_label(y))
     legend_outside(ax)

@@ -53,7 +53,7 @@ def at_equal_kl(studies: Studies, keys: tuple[str, str]) -> Section | None:
         ),
         picture(
             lambda *axes: [differences(table, metric, ax=ax) for ax, metric in zip(axes, metrics, strict=True)],
-            "Median differences between trials of equal KL with 95 % bootstrap intervals over the matched trials. "
+            "Median differences between trials of equal KL with 95 % bootstrap intervals over matched trials, or their range. "
             "Other knobs were not held equal.",
             size=(5.6 * count, 0.42 * max(3, table["n"].gt(0).sum() / count) + 1.7),
             axes=count,

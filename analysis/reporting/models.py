@@ -74,7 +74,7 @@ def _sheets(opened: list[TrialModel], dataset: Dataset) -> list[Picture]:
     return [
         sheet(lambda: reconstruction_sheet(opened, images), "Reconstructions from the posterior mean."),
         sheet(
-            lambda: traversal_sheet(opened, images[0]),
+            lambda: traversal_sheet(opened, images[0], steps=7 if len(opened) < MOST else 5),
             "Traversals: each latent from −2.5 to 2.5 standard deviations of the prior, the others as encoded; by falling KL.",
         ),
     ]
@@ -89,8 +89,8 @@ def _information(opened: list[TrialModel], dataset: Dataset) -> list[Picture]:
     return [
         picture(
             lambda ax, table=table, model=model: information_matrix(table, model.label, ax=ax),
-            f"What each latent of {model.label} knows about each factor, as a share of the factor's entropy.",
-            size=(1.6 + 0.75 * table.shape[1] + 1, 1.4 + 0.27 * table.shape[0]),
+            f"What each latent of trial {model.trial} knows about each factor.",
+            size=(2.2 + 0.62 * table.shape[1], 1.4 + 0.27 * table.shape[0]),
         )
         for model, table in tables
     ]

@@ -105,8 +105,9 @@ def _add_choice(found: dict[str, dict[str, Any]], folder: StudyFolder, studies: 
 def _outcomes(trials: pd.DataFrame) -> Table:
     rows = []
     for status, group in trials.groupby("status", sort=False):
-        reasons = "; ".join(dict.fromkeys(str(reason) for reason in group["reason"] if reason))
-        rows.append([str(status) + ("" if status in ENDED else " (not ended)"), str(len(group)), reasons[:200]])
+        reasons = list(dict.fromkeys(str(reason) for reason in group["reason"] if reason))
+        told = "; ".join(reasons[:2]) + ("; …" if len(reasons) > 2 else "")
+        rows.append([str(status) + ("" if status in ENDED else " (not ended)"), str(len(group)), told])
     return Table("How the trials ended", ["status", "trials", "reason"], rows, left=("status", "reason"))
 
 
