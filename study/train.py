@@ -45,7 +45,7 @@ Status = Literal["running", "complete", "diverged", "collapsed", "stopped"]
 CHUNK = 50  # steps between two looks at the loss: a diverged run costs at most this many steps more
 COLLAPSE_AFTER = 0.75  # fraction of the run
 COLLAPSE_STEPS = 500  # a healthy model may need that many to leave the mean image behind
-COLLAPSE_MARGIN = 0.02  # "no better": less than 2 % below the mean image's nats
+COLLAPSE_MARGIN = 0.05  # "no better": less than 5 % of the way from the mean image's nats to a perfect reconstruction's
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Run:
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
         self.forward = self._compiled(training)
         self._sums = torch.zeros(4 + self.config.latent_dim, device=self.device)
-        self._mean_image_nll: float | None = None
+        self._baseline: tuple[float, float] | None = None
 
     def advance(self) -> Iterator[Report]:
         """Train on; yields at each report.  The caller may stop iterating and `save` at any yield."""
@@ -229,7 +229,8 @@ class Run:
         of a run that ends well, so nothing is judged before the schedules have ended."""
         if self.step < COLLAPSE_STEPS or report.progress < max(COLLAPSE_AFTER, min(schedules_end(self.objective), 1.0)):
             return False
-        return report.recon > (1 - COLLAPSE_MARGIN) * self.mean_image_nll()
+        worst, perfect = self.baseline()
+        return worst - report.recon < COLLAPSE_MARGIN * (worst - perfect)
 
     def _impatient(self) -> bool:
         patience = self.config.training.patience
@@ -241,14 +242,21 @@ class Run:
     def _end(self, status: Status, reason: str) -> None:
         self.status, self.reason = status, reason
 
+    def baseline(self) -> tuple[float, float]:
+        """Reconstruction NLL of 1,000 training images by their mean image (what no information gives) and by themselves.
+
+        Nats per image.  A Gaussian's may be negative, so only their distance is a scale.
+        """
+        if self._baseline is None:
+            x = images_on(self.device, self.dataset.images)(self.dataset.sample("train", 1000))
+            logits = (image.clamp(1e-6, 1 - 1e-6).logit().expand_as(x) for image in (x.mean(0, keepdim=True), x))
+            worst, perfect = (float(reconstruction_nll(self.config.likelihood, each, x).mean()) for each in logits)
+            self._baseline = worst, perfect
+        return self._baseline
+
     def mean_image_nll(self) -> float:
-        """Reconstruction NLL of 1,000 training images by their mean image, nats per image: what no information gives."""
-        if self._mean_image_nll is None:
-            rows = self.dataset.sample("train", 1000)
-            x = images_on(self.device, self.dataset.images)(rows)
-            mean = x.mean(0, keepdim=True).clamp(1e-6, 1 - 1e-6).logit().expand_as(x)
-            self._mean_image_nll = float(reconstruction_nll(self.config.likelihood, mean, x).mean())
-        return self._mean_image_nll
+        """The first of `baseline`."""
+        return self.baseline()[0]
 
     def _autocast(self) -> Any:
         if self.dtype == torch.float32:
