@@ -19,9 +19,8 @@ from models.codec import Codec, TorchCodec
 from models.errors import UserError
 from study.dataset import Dataset
 from study.datasets import data_folder, load_dataset
-from study.folder import StudyFolder
+from study.folder import StudyFolder, model_path
 from study.publish import typical_replicate
-from study.trial import model_path
 
 __all__ = ["TrialModel", "open_dataset", "open_trials"]
 

@@ -27,7 +27,15 @@ from models.files import write_atomically
 from study.metric import Direction
 from study.space import Budget, LoadedSpace, load_space
 
-__all__ = ["StudyFolder", "StudyRecord", "git_state", "library_versions", "runs_folder"]
+__all__ = [
+    "StudyFolder",
+    "StudyRecord",
+    "git_state",
+    "history_path",
+    "library_versions",
+    "model_path",
+    "runs_folder",
+]
 
 LIBRARIES = ("vae-study", "torch", "ray", "optuna", "numpy", "onnxruntime", "onnx", "scikit-learn", "pandas")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -121,6 +129,16 @@ class StudyFolder:
     def space(self) -> LoadedSpace:
         """The space this study searches."""
         return load_space(self.record.space)
+
+
+def model_path(folder: Path, digest: str, replicate: int) -> Path:
+    """Where a trial's model is kept in the study's folder."""
+    return folder / "models" / f"{digest[:16]}-{replicate}.vae"
+
+
+def history_path(folder: Path, digest: str, replicate: int) -> Path:
+    """Where the reports of a training are kept in the study's folder: a JSON list of rows."""
+    return folder / "histories" / f"{digest[:16]}-{replicate}.json"
 
 
 def runs_folder(out: str | Path | None = None) -> Path:

@@ -31,12 +31,11 @@ from study.config import TrialConfig
 from study.dataset import Dataset
 from study.datasets import load_dataset
 from study.evaluate import EVALUATOR, evaluate_codec, possible
-from study.folder import StudyFolder, runs_folder
+from study.folder import StudyFolder, model_path, runs_folder
 from study.metrics import direction
 from study.pareto import nearest_ideal, pareto_front
 from study.publication import PARITY_IMAGES, move_aliases, preprocessing_of, sheets, told
 from study.tables import read_table
-from study.trial import model_path
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,8 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from models.files import write_atomically
-from study.folder import StudyFolder
-from study.trial import history_path
+from study.folder import StudyFolder, history_path
 
 if TYPE_CHECKING:
     import pandas as pd

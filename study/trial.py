@@ -30,10 +30,11 @@ from study.datasets import load_dataset
 from study.device import choose_device, describe_hardware
 from study.evaluate import Evaluation, evaluate_codec, evaluate_seeds
 from study.events import trial_name
+from study.folder import history_path, model_path
 from study.metrics import metric_of
 from study.train import Run, schedules_end
 
-__all__ = ["TrialSpec", "dataset_record", "history_path", "model_path", "run_trial"]
+__all__ = ["TrialSpec", "dataset_record", "run_trial"]
 
 CHECKPOINT_SECONDS = 20.0
 REPORTS = 20
@@ -71,16 +72,6 @@ class Replicate:
     @property
     def values(self) -> dict[str, float]:
         return self.evaluation.values if self.evaluation else {}
-
-
-def model_path(folder: Path, digest: str, replicate: int) -> Path:
-    """Where a trial's model is kept in the study's folder."""
-    return folder / "models" / f"{digest[:16]}-{replicate}.vae"
-
-
-def history_path(folder: Path, digest: str, replicate: int) -> Path:
-    """Where the reports of a training are kept in the study's folder: a JSON list of rows."""
-    return folder / "histories" / f"{digest[:16]}-{replicate}.json"
 
 
 def run_trial(spec: TrialSpec) -> Iterator[dict[str, Any]]:
