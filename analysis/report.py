@@ -22,6 +22,7 @@ from analysis.names import metric_name, number
 from analysis.outliers import outlier_section
 from analysis.reporting import findings, models, search
 from analysis.reporting.parts import Section, Table
+from analysis.reporting.selection import label_free
 from analysis.tradeoff import metric_pair, tradeoff_table
 from models.errors import UserError
 from models.files import write_atomically
@@ -80,6 +81,7 @@ def _sections(
         told += [findings.at_equal_kl(studies, keys), findings.knob_effects(studies, keys)]
         told += [findings.training(studies, front), findings.seeds(studies, keys)]
         told += [models.models(studies, front_trials.reset_index(), data), findings.agreement(studies)]
+        told += [label_free(studies)]
     told += [outlier_section(studies), models.published(studies, registry), _all_trials(studies), _reproduce(studies)]
     return [section for section in told if section is not None]
 

@@ -55,6 +55,7 @@ class StudyRecord(Config):
     trials: int
     replicates: int
     sampler: str
+    start: str = "space"
     scheduler: str
     seed: int
     cpus_per_trial: int

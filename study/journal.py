@@ -21,6 +21,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from study.folder import StudyFolder, StudyRecord
+from study.recipes import warm_starts
 from study.space import LoadedSpace
 
 __all__ = ["enqueue_start", "finished_trials", "load_optuna_study", "make_sampler", "reconcile", "tell"]
@@ -77,12 +78,20 @@ def reconcile(optuna_study: optuna.Study) -> None:
 
 
 def enqueue_start(optuna_study: optuna.Study, record: StudyRecord, space: LoadedSpace) -> None:
-    """A new study begins with the space's start points, or with its whole grid for the `list` sampler."""
+    """A new study begins with the points that `record.start` names, or with the whole grid for the `list` sampler."""
     if optuna_study.get_trials(deepcopy=False):
         return
-    points = space.grid_points() if record.sampler == "list" else [dict(point) for point in space.space.start]
+    points = space.grid_points() if record.sampler == "list" else start_points(space, record.start)
     for point in points[: record.trials]:
         optuna_study.enqueue_trial(point)
+
+
+def start_points(space: LoadedSpace, start: str) -> list[dict[str, Any]]:
+    """What a search begins with: the space's own points, those and the sources' experiments, or nothing."""
+    if start == "none":
+        return []
+    own = [dict(point) for point in space.space.start]
+    return own if start == "space" else own + [point for point in warm_starts(space.name) if point not in own]
 
 
 def tell(optuna_study: optuna.Study, trial: optuna.Trial, record: StudyRecord, outcome: dict[str, Any]) -> FrozenTrial:

@@ -15,5 +15,5 @@ def networks(trial: optuna.Trial) -> dict[str, Any]:
     return {
         "architecture": trial.suggest_categorical("architecture", ["burgess", "cnn", "locatello", "mlp"]),
         "latent_dim": trial.suggest_int("latent_dim", 6, 16, step=2),
-        "training": {"learning_rate": trial.suggest_float("learning_rate", 4e-4, 3e-3, log=True)},
+        "training": {"learning_rate": trial.suggest_float("learning_rate", 4e-4, 2e-3, log=True)},
     }

@@ -33,6 +33,7 @@ from study.trial import dataset_record
 
 __all__ = ["SAMPLERS", "SCHEDULERS", "Estimate", "Request", "check_address", "check_disk", "describe", "estimate", "plan"]
 
+STARTS = ("space", "recipes", "none")
 SAMPLERS = ("tpe", "nsga2", "random", "qmc", "list")
 SCHEDULERS = ("none", "asha", "median")
 
@@ -53,6 +54,7 @@ class Request(Config):
     seed: int = 0
     replicates: int = 1
     sampler: str = "tpe"
+    start: str = "space"
     scheduler: str = "none"
     cpus_per_trial: int = 1
     gpus_per_trial: float | None = Field(default=None, ge=0)
@@ -73,6 +75,7 @@ def plan(request: Request) -> tuple[StudyRecord, Dataset]:
     """The study's record and its data set.  Raises `UserError` for anything that could not run."""
     _choice("sampler", request.sampler, SAMPLERS)
     _choice("scheduler", request.scheduler, SCHEDULERS)
+    _choice("start", request.start, STARTS)
     space = load_space(request.space)
     gpus = _gpus(request)
     budget_name = request.budget or ("full" if gpus else "laptop")
@@ -94,6 +97,7 @@ def plan(request: Request) -> tuple[StudyRecord, Dataset]:
         trials=trials,
         replicates=request.replicates,
         sampler=request.sampler,
+        start=request.start,
         scheduler=request.scheduler,
         seed=request.seed,
         cpus_per_trial=request.cpus_per_trial,

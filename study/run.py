@@ -39,6 +39,7 @@ def main(
     seed: Annotated[int, typer.Option(min=0, help="Root of all randomness.")] = 0,
     replicates: Annotated[int, typer.Option(min=1, help="Seeds trained for every trial; metrics are their medians.")] = 1,
     sampler: Annotated[str, typer.Option(help="tpe, nsga2, random, qmc, or list (the space's grid).")] = "tpe",
+    start: Annotated[str, typer.Option(help="First trials: space (its own), recipes (the sources' too), none.")] = "space",
     scheduler: Annotated[str, typer.Option(help="Early stopping: none, asha or median.")] = "none",
     dataset: Annotated[str | None, typer.Option(help="Another data set for the same knobs, e.g. folder:PATH.")] = None,
     gpus_per_trial: Annotated[
@@ -78,7 +79,7 @@ def main(
         folder = StudyFolder.new(runs, name or f"{space}-{time.strftime('%Y%m%d-%H%M%S')}")
         request = Request(
             space=space, name=folder.name, data=data_folder(data), budget=budget, trials=trials, metrics=metrics, dataset=dataset,
-            seed=seed, replicates=replicates, sampler=sampler, scheduler=scheduler, cpus_per_trial=cpus_per_trial,
+            seed=seed, replicates=replicates, sampler=sampler, start=start, scheduler=scheduler, cpus_per_trial=cpus_per_trial,
             gpus_per_trial=gpus_per_trial, cluster=address is not None,
         )  # fmt: skip
         _begin(folder, request, dry_run=dry_run)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,17 +88,17 @@ def run_trial(spec: TrialSpec) -> Iterator[dict[str, Any]]:
     finished: list[Replicate] = []
     for replicate in range(spec.first_replicate, spec.first_replicate + spec.replicates):
         run = Run(spec.config, dataset, run_seed(spec.root_seed, digest, replicate), device, reports=REPORTS)
-        yield from _train(spec, run, replicate)
-        finished.append(_finish(spec, run, replicate))
+        looking = yield from _train(spec, run, replicate)
+        finished.append(_finish(spec, run, replicate, looking))
     yield _final(spec, finished, describe_hardware(device))
 
 
-def _train(spec: TrialSpec, run: Run, replicate: int) -> Iterator[dict[str, Any]]:
-    """Train one replicate, continuing from its checkpoint if there is one."""
+def _train(spec: TrialSpec, run: Run, replicate: int) -> Generator[dict[str, Any], None, float]:
+    """Train one replicate, continuing from its checkpoint if there is one.  Returns the seconds spent on looks."""
     checkpoint = spec.folder / "checkpoints" / f"{spec.config.digest()[:16]}-{replicate}.ckpt"
     resumed = f", continued from step {run.step}" if run.resume(checkpoint) else ""
     _log(spec, f"replicate {replicate}: {spec.config.objective}, {spec.config.architecture}, seed {run.seed}{resumed}")
-    saved = time.monotonic()
+    saved, looking = time.monotonic(), 0.0
     looks = [look for look in LOOKS if look * run.config.training.steps > run.step]
     for report in run.advance():
         row = {"replicate": replicate, "final": False, **report.row()}
@@ -108,12 +108,15 @@ def _train(spec: TrialSpec, run: Run, replicate: int) -> Iterator[dict[str, Any]
         )
         if looks and report.progress >= looks[0]:
             looks.pop(0)
+            started = time.perf_counter()
             row.update(_look(spec, run, replicate))
+            looking += time.perf_counter() - started
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
             run.save(checkpoint)
             saved = time.monotonic()
         yield row
     checkpoint.unlink(missing_ok=True)
+    return looking
 
 
 def _log(spec: TrialSpec, text: str) -> None:
@@ -141,8 +144,8 @@ def _look(spec: TrialSpec, run: Run, replicate: int) -> dict[str, float]:
     return looks
 
 
-def _finish(spec: TrialSpec, run: Run, replicate: int) -> Replicate:
-    """Evaluate a finished training and keep its model."""
+def _finish(spec: TrialSpec, run: Run, replicate: int, looking: float) -> Replicate:
+    """Evaluate a finished training and keep its model.  looking: seconds of evaluation in mid-training."""
     row: dict[str, Any] = {
         "replicate": replicate,
         "seed": run.seed,
@@ -157,7 +160,7 @@ def _finish(spec: TrialSpec, run: Run, replicate: int) -> Replicate:
         started = time.perf_counter()
         metrics = [name for name in spec.metrics if metric_of(name).family != "seeds"]
         evaluation = evaluate_codec(TorchCodec(run.model), run.dataset, metrics=metrics, points=spec.points, seed=spec.root_seed)
-        row |= {"evaluation_seconds": time.perf_counter() - started, "kl_per_latent": evaluation.kl_per_latent.tolist()}
+        row |= {"evaluation_seconds": looking + time.perf_counter() - started, "kl_per_latent": evaluation.kl_per_latent.tolist()}
         save_model(run.model, model_path(spec.folder, spec.config.digest(), replicate))
     history = json.dumps([report.row() for report in run.history])
     write_atomically(history_path(spec.folder, spec.config.digest(), replicate), history)

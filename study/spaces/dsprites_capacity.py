@@ -24,7 +24,7 @@ SPACE = Space(
     purpose="β-VAE and capacity objective with γ decay on dSprites: reconstruction against MIG",
     dataset="dsprites",
     metrics=("recon", "mig"),
-    also=("kl", "negative_elbo", "active_units"),
+    also=("mig", "kl", "negative_elbo", "active_units"),
     budgets={
         "smoke": Budget(trials=3, steps=120, points=1_000, purpose="see every step work; the models are worthless"),
         "laptop": Budget(trials=16, steps=1_500, points=5_000, purpose="a first look at the trade-off on two CPU cores"),

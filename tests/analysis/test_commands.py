@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from analysis import load_study, outliers, report, tradeoff
 from analysis.reporting.search import choices
+from analysis.reporting.selection import selection_table
 from analysis.tradeoff import by_variant, metric_pair, tradeoff_table
 from models.errors import UserError
 from study.folder import StudyFolder
@@ -134,8 +135,8 @@ class TestReport:
         page = Page((tmp_path / "report.html").read_text())
         assert page.titles == [
             "What was searched", "What won", "The trade-off", "γ decay, constant γ and β at equal KL", "The knobs", "Training",
-            "Seeds", "The models", "Do the metrics agree?", "Rankings of odd pictures", "In the registry",
-            "All trials", "Reproduce it",
+            "Seeds", "The models", "Do the metrics agree?", "Choosing without labels", "Rankings of odd pictures",
+            "In the registry", "All trials", "Reproduce it",
         ]  # fmt: skip
         assert page.outside == []
         for words in ("n = 1", "drawn", "python -m study.publish example --best mig --where", "3 collapsed"):
@@ -177,6 +178,14 @@ class TestReport:
 
         text = report.report(load_study(changed_study(tmp_path / "odd", poisoned)), registry=tmp_path / "none")
         assert "<script>" not in text and "&lt;script&gt;" in text
+
+    def test_choosing_without_labels(self):
+        study = load_study("example")
+        table = selection_table(study).set_index(["criterion", "target"])
+        assert "mig" not in table.index.get_level_values("criterion") and "recon" not in table.index.get_level_values("target")
+        row, usable = table.loc[("recon", "mig")], study.usable
+        assert row["picked"] == usable.loc[usable["recon"].idxmin(), "mig"] and row["best"] == usable["mig"].max()
+        assert row["regret"] == pytest.approx(row["best"] - row["picked"]) and row["n"] == len(usable)
 
     def test_two_studies_are_refused(self, tiny_study: StudyFolder):
         with pytest.raises(UserError, match="a report is about one study, but got 2"):

@@ -17,6 +17,7 @@ from study.journal import (
     load_optuna_study,
     make_sampler,
     reconcile,
+    start_points,
     tell,
 )
 from study.plan import check_address
@@ -113,6 +114,15 @@ def test_start_points_are_enqueued_once_and_no_more_than_trials(folder: StudyFol
     enqueue_start(optuna_study, folder.record, space)
     assert len(optuna_study.trials) == len(space.space.start)
     assert ask(optuna_study).params.items() >= dict(space.space.start[0]).items()
+
+
+def test_recipes_join_the_start_points_and_none_means_none() -> None:
+    space = load_space("dsprites_capacity")
+    own, recipes = start_points(space, "space"), start_points(space, "recipes")
+    assert own == [dict(point) for point in space.space.start]
+    assert recipes[: len(own)] == own and len(recipes) > len(own)
+    assert all(recipes.count(point) == 1 for point in recipes)
+    assert start_points(space, "none") == []
 
 
 def test_the_list_sampler_is_the_grid(tmp_path: Path) -> None:

@@ -1,0 +1,65 @@
+"""The pages this project writes, opened in a browser from a file: whole, alone, on paper, in the dark, on a telephone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from analysis import load_study, report
+from analysis.rank import rank_folder
+from models.checkpoint import save_model
+from models.config import VAEConfig
+from models.vae import VAE
+from tests.pages.conftest import Visit
+
+PAGES = ("report", "ranking")
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The report of the committed study, and the ranking of 30 noisy pictures by an untrained model."""
+    folder = tmp_path_factory.mktemp("pages")
+    (folder / "report.html").write_text(report.report(load_study("example"), registry=folder / "none"))
+    torch.manual_seed(0)
+    architecture = {"architecture": "mlp", "architecture_options": {"hidden": [16]}}
+    save_model(VAE(VAEConfig(image_shape=(1, 16, 16), latent_dim=4, **architecture)), folder / "small.vae")
+    (folder / "in").mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(30):
+        Image.fromarray(rng.integers(0, 256, (16, 16), dtype=np.uint8)).save(folder / "in" / f"{number:02d}.png")
+    rank_folder(folder / "in", folder, str(folder / "small.vae"), top=3)
+    return {name: folder / f"{name}.html" for name in PAGES}
+
+
+@pytest.mark.parametrize("name", PAGES)
+class TestPage:
+    def test_is_whole_and_needs_nothing_beside_it(self, pages: dict[str, Path], visit: Visit, name: str) -> None:
+        visit.open(pages[name])
+        assert visit.pictures() > 3
+        assert visit.broken_pictures() == 0
+        assert visit.asked_elsewhere() == []
+        assert visit.complaints == []
+
+    @pytest.mark.parametrize("width", [1280, 390])
+    def test_fits_its_window(self, pages: dict[str, Path], visit: Visit, name: str, width: int) -> None:
+        visit.page.set_viewport_size({"width": width, "height": 800})
+        visit.open(pages[name])
+        assert visit.overflow() <= 0
+
+    def test_follows_light_and_dark(self, pages: dict[str, Path], visit: Visit, name: str) -> None:
+        visit.page.emulate_media(color_scheme="dark")
+        visit.open(pages[name])
+        dark = visit.background()
+        visit.page.emulate_media(color_scheme="light")
+        assert dark < 0.3 < 0.8 < visit.background()
+
+    def test_prints_on_white_paper(self, pages: dict[str, Path], visit: Visit, name: str) -> None:
+        visit.page.emulate_media(color_scheme="dark", media="print")
+        visit.open(pages[name])
+        assert visit.background() > 0.95, "a dark page costs a cartridge"
+        visit.page.emulate_media(media=None, color_scheme=None)
+        assert visit.page.pdf(format="A4").startswith(b"%PDF")
