@@ -56,6 +56,7 @@ class StudyRecord(Config):
     replicates: int
     sampler: str
     start: str = "space"
+    reuse_actors: bool = False
     scheduler: str
     seed: int
     cpus_per_trial: int

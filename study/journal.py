@@ -13,6 +13,7 @@ training's checkpoint, which is named by the configuration.
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import optuna
@@ -36,13 +37,18 @@ def load_optuna_study(folder: StudyFolder, sampler: optuna.samplers.BaseSampler 
     record = folder.record
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage = JournalStorage(JournalFileBackend(str(folder.journal)))
-    return optuna.create_study(
+    optuna_study = optuna.create_study(
         storage=storage,
         study_name=record.name,
         directions=list(record.directions),
         sampler=sampler or optuna.samplers.RandomSampler(),
         load_if_exists=True,
     )
+    if optuna_study.metric_names is None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            optuna_study.set_metric_names(list(record.metrics))  # what optuna-dashboard writes on its axes
+    return optuna_study
 
 
 def make_sampler(record: StudyRecord, finished: int) -> optuna.samplers.BaseSampler:

@@ -58,6 +58,7 @@ class Request(Config):
     scheduler: str = "none"
     cpus_per_trial: int = 1
     gpus_per_trial: float | None = Field(default=None, ge=0)
+    reuse_actors: bool = False
     cluster: bool = False
 
 
@@ -98,6 +99,7 @@ def plan(request: Request) -> tuple[StudyRecord, Dataset]:
         replicates=request.replicates,
         sampler=request.sampler,
         start=request.start,
+        reuse_actors=request.reuse_actors,
         scheduler=request.scheduler,
         seed=request.seed,
         cpus_per_trial=request.cpus_per_trial,

@@ -49,6 +49,11 @@ def _trainable(record: StudyRecord) -> type:
             self.spec = TrialSpec.model_validate_json(config["spec"])
             self.reports = run_trial(self.spec)
 
+        def reset_config(self, new_config: dict[str, Any]) -> bool:
+            """The next trial in the same process, where actors are reused."""
+            self.setup(new_config)
+            return True
+
         def step(self) -> dict[str, Any]:
             try:
                 report = next(self.reports)
@@ -59,13 +64,16 @@ def _trainable(record: StudyRecord) -> type:
                 reason = " ".join(f"{type(error).__name__}: {error}".split())
                 report = {"final": True, "status": "failed", "reason": reason[:500], "values": {}, "replicates": []}
             if not report["final"]:
-                return {**report, "done": False}
+                # TensorBoard's axis: steps of this training, those of earlier seeds before it.
+                earlier = (report["replicate"] - self.spec.first_replicate) * self.spec.config.training.steps
+                return {**report, "timesteps_total": earlier + report["step"], "done": False}
             # As one string: Tune flattens nested results before its searcher sees them.
-            return {"final": True, "done": True, "outcome": json.dumps(report), **report["values"]}
+            steps = self.spec.replicates * self.spec.config.training.steps
+            return {"final": True, "done": True, "timesteps_total": steps, "outcome": json.dumps(report), **report["values"]}
 
         def __repr__(self) -> str:
-            """What the Ray dashboard calls this actor."""
-            return trial_name(self.spec.number) if hasattr(self, "spec") else "trial"
+            """What the Ray dashboard calls this actor, for as long as it lives."""
+            return "trials" if record.reuse_actors or not hasattr(self, "spec") else trial_name(self.spec.number)
 
     return Trial
 
@@ -195,9 +203,9 @@ def search(folder: StudyFolder, space: LoadedSpace, events: Events) -> optuna.St
             scheduler=_scheduler(record, record.directions[0]),
             num_samples=left,
             max_concurrent_trials=concurrency(record),
-            # Ray fixes an actor's name when it starts, so a reused one would keep the name of its first trial in the dashboard.
-            # A fresh process costs two seconds of imports a trial and gives its memory back.
-            reuse_actors=False,
+            # Ray fixes an actor's name when it starts, so a reused one cannot be named after its trial in the dashboard.  A fresh
+            # process costs five seconds of imports a trial and gives its memory back.
+            reuse_actors=record.reuse_actors,
             trial_name_creator=lambda trial: trial_name(trial.config["trial"]),
             trial_dirname_creator=lambda trial: trial_name(trial.config["trial"]),
         ),

@@ -36,9 +36,9 @@ class Running:
         self.log = runs / "screen.txt"
         command = [sys.executable, "-m", "study.run", "--space", "dsprites_capacity", "--budget", "smoke", "--trials", "4"]
         command += ["--name", "watched", "--out", str(runs), "--registry", str(runs / "_registry"), "--data", str(data)]
-        self.process = subprocess.Popen(
-            command, stdout=self.log.open("w"), stderr=subprocess.STDOUT, env={**os.environ, "COLUMNS": "200"}
-        )
+        with self.log.open("w") as screen:
+            environment = {**os.environ, "COLUMNS": "200"}
+            self.process = subprocess.Popen(command, stdout=screen, stderr=subprocess.STDOUT, env=environment)
 
     def dashboard(self) -> str:
         """The address that the command prints."""
@@ -99,14 +99,15 @@ def optuna_shows_the_study(page: Page, folder: StudyFolder, name: str) -> None:
     with served("optuna-dashboard", str(folder.journal)) as address:
         page.goto(address)
         page.get_by_text(folder.name).first.click()
-        expect(page.get_by_text("Hypervolume").or_(page.get_by_text("History")).first).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_role("heading", name=re.compile(r"Trial \d")).first).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text("recon").first).to_be_visible(timeout=PATIENCE)
         keep(page, name)
 
 
 def tensorboard_shows_the_curves(page: Page, folder: StudyFolder, name: str) -> None:
     with served("tensorboard", "--logdir", str(folder.path / "tune")) as address:
         page.goto(address)
-        expect(page.get_by_text("recon").first).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text("trial-000").first).to_be_visible(timeout=PATIENCE)
         keep(page, name)
 
 

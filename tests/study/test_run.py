@@ -225,3 +225,16 @@ def test_a_read_only_output_folder(tmp_path: Path, data_folder: Path, dsprites: 
     tmp_path.chmod(0o700)
     assert done.returncode == 2
     assert "Permission denied" in done.stderr
+
+
+@pytest.mark.slow
+def test_reused_actors_give_the_same_numbers(smoke: tuple[StudyFolder, str], tmp_path: Path, data_folder: Path) -> None:
+    """Trials 0 to 2 again, the third one in a process that has already trained another."""
+    done = call(
+        "--space", "dsprites_capacity", "--budget", "smoke", "--name", "reused", "--reuse-actors", "--out", tmp_path,
+        "--registry", tmp_path / "_registry", "--data", data_folder,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    columns = ["config_digest", "recon", "mig", "kl"]
+    fresh, reused = (read_table(each, "trials")[columns] for each in (smoke[0], StudyFolder(tmp_path / "reused")))
+    pd.testing.assert_frame_equal(fresh, reused)
