@@ -1,7 +1,8 @@
 """`python -m analysis.disentanglement STUDY…`: does disentanglement buy better rankings of odd pictures, and better explanations?
 
-Over the usable trials of studies that recorded both (`dsprites_outliers` does): Spearman's rank correlation of each
-disentanglement metric with each ranking metric, with bootstrap intervals over trials, and a scatter of the pairs.
+Over the usable trials of studies that recorded both (`dsprites_outliers` does; `--measure` measures it on the models of others):
+Spearman's rank correlation of each disentanglement metric with each ranking metric, with bootstrap intervals over trials, and a
+scatter of the pairs.
 
     disentanglement.csv, disentanglement.png    in the study's `figures/`, or wherever `--out` says
 
@@ -36,6 +37,7 @@ app = command_line("Does disentanglement buy better rankings and explanations of
 
 DISENTANGLEMENT = ("mig", "dci_disentanglement", "dci_forest_disentanglement", "factor_vae_score", "sap")
 RANKING = ("outlier_auroc", "outlier_ap", "context_gain", "explanation_hit")
+MEASURED = ("mig", "dci_forest", "outlier", "context_gain", "explanation_hit")
 LEAST = 8
 RESAMPLES = 2000
 
@@ -47,10 +49,18 @@ def main(
     studies: Annotated[list[str], typer.Argument(metavar="STUDY…", help="Names under runs/, or paths.")],
     out: Annotated[Path | None, typer.Option(help="Folder for the files (default: the study's figures/).")] = None,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    measured: Annotated[
+        bool, typer.Option("--measure", help="Measure what the studies did not record, on the models that they kept.")
+    ] = False,
+    data: Annotated[Path | None, typer.Option(help="With --measure: folder of data sets (default: the study's).")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the table; write it and the figure."""
     loaded = load_study(*studies)
+    if measured:
+        from analysis.measured import measure  # torch: only when it is asked for
+
+        loaded = measure(loaded, MEASURED, data)
     table = association_table(loaded.usable, seed)
     target = out or output_folder(loaded)
     write_atomically(target / "disentanglement.csv", table.to_csv(index=False))
