@@ -22,7 +22,7 @@ def selection_table(studies: Studies) -> pd.DataFrame:
     """
     keys = [key for key in studies.measured if studies.usable[key].nunique() > 1]
     targets = [key for key in keys if _reads_labels(key)]
-    directions = studies.metrics["direction"].to_dict()
+    directions = {key: metric_of(key).direction for key in keys}
     tables = []
     for criterion in (key for key in keys if not _reads_labels(key)):
         complete = [t for t in targets if len(studies.usable[[criterion, t]].dropna()) >= LEAST]
