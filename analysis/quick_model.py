@@ -14,6 +14,7 @@ from rich.progress import track
 
 from models.errors import UserError
 from models.vae import VAE
+from registry.console import duration
 from study.config import Training, TrialConfig
 from study.dataset import Dataset, Images
 from study.train import Run
@@ -24,6 +25,7 @@ STEPS = 2_000
 EPOCHS = 400
 BATCH_SIZE = 64
 REPORTS = 20
+PLAIN = 5  # reports between two lines where there is no terminal
 
 
 def train_on(images: Images, name: str, seed: int = 0, steps: int | None = None) -> VAE:
@@ -42,8 +44,10 @@ def train_on(images: Images, name: str, seed: int = 0, steps: int | None = None)
     bar = track(
         run.advance(), "training a small model", REPORTS, console=console, transient=True, disable=not console.is_terminal
     )
-    for _ in bar:
-        pass
+    for number, report in enumerate(bar, start=1):
+        if not console.is_terminal and number % PLAIN == 0:  # into a file, too: that it goes on, and for how long
+            left = report.seconds * (steps - report.step) / report.step
+            console.print(f"trained {report.step} of {steps} steps, about {duration(left)} left", markup=False)
     if run.status == "diverged":
         raise UserError(f"no model could be trained on {name}: {run.reason}")
     return run.model.eval()
