@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from analysis import load_study
+from analysis.disentanglement import distinct_models
 from analysis.measured import measure
 from models.errors import UserError
 from study.folder import StudyFolder
@@ -34,6 +35,12 @@ def test_measured_once(study_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     shutil.rmtree(study_path / "models")
     again = measure(load_study(study_path), ["modularity"])
     pd.testing.assert_series_equal(first.trials["modularity"], again.trials["modularity"])
+
+
+def test_a_model_that_two_studies_share_counts_once(study_path: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(study_path, tmp_path / "again")
+    both = load_study(study_path, copy)
+    assert len(both.usable) == 2 * len(distinct_models(both)) > 0
 
 
 def test_a_study_without_models_says_so() -> None:
