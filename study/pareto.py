@@ -37,13 +37,15 @@ def pareto_front(values: ArrayLike, directions: Sequence[str]) -> list[int]:
 def nearest_ideal(values: ArrayLike, directions: Sequence[str]) -> int:
     """Which row of the front `values` (n ≥ 1, metrics) lies nearest the ideal point after scaling each metric to [0, 1].
 
+    Of rows that are equally near, the first.
+
     >>> nearest_ideal([[60, 0.0], [70, 0.28], [90, 0.3]], ["minimize", "maximize"])
     1
     """
     costs = _costs(values, directions)
     low, high = costs.min(axis=0), costs.max(axis=0)
     scaled = (costs - low) / np.where(high > low, high - low, 1.0)
-    return int(np.argmin(np.square(scaled).sum(axis=1)))
+    return int(np.argmin(np.square(scaled).sum(axis=1).round(9)))  # a tie must not be decided by rounding
 
 
 def _dominates(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
