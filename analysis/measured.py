@@ -20,6 +20,7 @@ from models.files import write_atomically
 from study.dataset import Dataset
 from study.evaluate import evaluate_codec
 from study.folder import StudyFolder
+from study.metrics import metric_of
 
 __all__ = ["POINTS", "measure"]
 
@@ -46,7 +47,7 @@ def _of_study(studies: Studies, name: str, folder: StudyFolder, metrics: Sequenc
     usable = studies.usable[studies.usable["study"] == name]
     path = folder.path / "measured.parquet"
     known = pd.read_parquet(path) if path.is_file() else pd.DataFrame({"trial": []})
-    if set(usable["trial"]) <= set(known["trial"]) and all(any(c.startswith(m) for c in known.columns) for m in metrics):
+    if set(usable["trial"]) <= set(known["trial"]) and _keys(metrics) <= set(known.columns):
         return known.assign(study=name)
     models = open_trials(folder, usable) if (folder.path / "models").is_dir() else []
     if not models:
@@ -55,6 +56,11 @@ def _of_study(studies: Studies, name: str, folder: StudyFolder, metrics: Sequenc
     table = rows.set_index("trial").combine_first(known.set_index("trial")).reset_index()
     write_atomically(path, table.to_parquet())
     return table.assign(study=name)
+
+
+def _keys(metrics: Sequence[str]) -> set[str]:
+    """The columns that these plug-in names or keys stand for."""
+    return {key for name in metrics for key in metric_of(name).keys if key == name or name not in metric_of(name).keys}
 
 
 def _rows(models: Sequence[TrialModel], dataset: Dataset, metrics: Sequence[str], seed: int) -> Iterator[dict[str, float]]:

@@ -18,9 +18,20 @@ from scipy import stats
 from models.errors import UserError
 from study.metric import Direction
 
-__all__ = ["Interval", "Shrinkage", "median_interval", "selection", "shrinkage", "summary", "variance_explained"]
+__all__ = [
+    "LEAST_CANDIDATES",
+    "Interval",
+    "Shrinkage",
+    "median_interval",
+    "selection",
+    "shrinkage",
+    "summary",
+    "variance_explained",
+]
 
 RESAMPLES = 2_000
+LEAST_CANDIDATES = 3
+"""Fewer models are no choice."""
 
 
 class Interval(NamedTuple):
@@ -129,8 +140,10 @@ def _selection(
     table: pd.DataFrame, criterion: str, target: str, directions: Mapping[str, Direction]
 ) -> dict[str, str | float | int]:
     rows = table[[criterion, target]].dropna()
-    if len(rows) < 3:
-        raise UserError(f"a selection needs at least 3 candidates with {criterion} and {target}, but got {len(rows)}")
+    if len(rows) < LEAST_CANDIDATES:
+        raise UserError(
+            f"a selection needs at least {LEAST_CANDIDATES} candidates with {criterion} and {target}, but got {len(rows)}"
+        )
     sign = {name: 1.0 if directions[name] == "maximize" else -1.0 for name in (criterion, target)}
     guide, truth = (sign[name] * rows[name].to_numpy(dtype=np.float64) for name in (criterion, target))
     flat = np.ptp(guide) == 0 or np.ptp(truth) == 0

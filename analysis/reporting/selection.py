@@ -8,11 +8,9 @@ from analysis.load import Studies
 from analysis.names import metric_name, number
 from analysis.reporting.parts import Section, Table
 from study.metrics import metric_of
-from study.statistics import selection
+from study.statistics import LEAST_CANDIDATES, selection
 
 __all__ = ["label_free", "selection_table"]
-
-LEAST = 3  # candidates; `study.statistics.selection` says so, too
 
 
 def selection_table(studies: Studies) -> pd.DataFrame:
@@ -25,7 +23,7 @@ def selection_table(studies: Studies) -> pd.DataFrame:
     directions = {key: metric_of(key).direction for key in keys}
     tables = []
     for criterion in (key for key in keys if not _reads_labels(key)):
-        complete = [t for t in targets if len(studies.usable[[criterion, t]].dropna()) >= LEAST]
+        complete = [t for t in targets if len(studies.usable[[criterion, t]].dropna()) >= LEAST_CANDIDATES]
         if complete:
             tables.append(selection(studies.usable, criterion, complete, directions).assign(criterion=criterion))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()

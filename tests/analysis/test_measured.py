@@ -37,6 +37,12 @@ def test_measured_once(study_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     pd.testing.assert_series_equal(first.trials["modularity"], again.trials["modularity"])
 
 
+def test_a_metric_that_was_not_measured_yet_is_measured(study_path: Path) -> None:
+    measure(load_study(study_path), ["modularity_active"])
+    after = measure(load_study(study_path), ["modularity"])  # no name for what is known, though it begins like it
+    assert after.trials["modularity"].notna().all() and after.trials["modularity_active"].notna().all()
+
+
 def test_a_model_that_two_studies_share_counts_once(study_path: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(study_path, tmp_path / "again")
     both = load_study(study_path, copy)
