@@ -68,8 +68,10 @@ def _trainable(record: StudyRecord) -> type:
                 earlier = (report["replicate"] - self.spec.first_replicate) * self.spec.config.training.steps
                 return {**report, "timesteps_total": earlier + report["step"], "done": False}
             # As one string: Tune flattens nested results before its searcher sees them.
-            steps = self.spec.replicates * self.spec.config.training.steps
-            return {"final": True, "done": True, "timesteps_total": steps, "outcome": json.dumps(report), **report["values"]}
+            steps = self.spec.config.training.steps
+            # The median rule reads the step of a trial's last result; one beyond all others is never compared with them.
+            ended = {"final": True, "done": True, "step": steps + 1, "timesteps_total": self.spec.replicates * steps}
+            return {**ended, "outcome": json.dumps(report), **report["values"]}
 
         def __repr__(self) -> str:
             """What the Ray dashboard calls this actor, for as long as it lives."""
@@ -153,7 +155,10 @@ def _scheduler(record: StudyRecord, direction: str) -> Any:
         return ASHAScheduler(
             time_attr="step", metric=metric, mode=mode, grace_period=half, max_t=record.budget.steps + 1, reduction_factor=2
         )
-    return MedianStoppingRule(time_attr="step", metric=metric, mode=mode, grace_period=half, min_samples_required=3)
+    never = float(record.budget.steps)  # to be paused for others: a paused trial would start again
+    return MedianStoppingRule(
+        time_attr="step", metric=metric, mode=mode, grace_period=half, min_samples_required=3, min_time_slice=never
+    )
 
 
 def spec_of(folder: StudyFolder, number: int, config: TrialConfig) -> TrialSpec:

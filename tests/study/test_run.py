@@ -238,3 +238,20 @@ def test_reused_actors_give_the_same_numbers(smoke: tuple[StudyFolder, str], tmp
     columns = ["config_digest", "recon", "mig", "kl"]
     fresh, reused = (read_table(each, "trials")[columns] for each in (smoke[0], StudyFolder(tmp_path / "reused")))
     pd.testing.assert_frame_equal(fresh, reused)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheduler", ["asha", "median"])
+def test_schedulers_stop_trials_early(scheduler: str, tmp_path: Path, data_folder: Path, dsprites: object) -> None:
+    """On real Ray.  `qmc` from no start points: the same six points every time, some of them clearly worse than others."""
+    done = call(
+        "--space", "dsprites_capacity", "--budget", "smoke", "--trials", "6", "--metrics", "recon", "--sampler", "qmc",
+        "--start", "none", "--scheduler", scheduler, "--name", scheduler, "--out", tmp_path, "--registry", tmp_path / "_registry",
+        "--data", data_folder,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    trials = read_table(StudyFolder(tmp_path / scheduler), "trials")
+    assert len(trials) == 6 and set(trials["state"]) <= {"COMPLETE", "PRUNED"}
+    stopped = trials[trials["state"] == "PRUNED"]
+    assert len(stopped) > 0 or scheduler == "median"  # which waits for three comparable trials: six may not be enough
+    assert (stopped["status"] == "pruned").all() and (stopped["reason"] == f"stopped early by {scheduler}").all()
