@@ -161,7 +161,7 @@ def _draw_source(runs: Path, source: str) -> None:
     done = [name for name in RECIPES.names() if load_recipe(name).source == source]
     files = {name: runs / name / "figures" / "contact_sheet.png" for name in done}
     found = {name: path.read_bytes() for name, path in files.items() if path.exists()}
-    sheet = sheets.contact_sheet(found, source, columns=min(3, len(found)))
+    sheet = sheets.contact_sheet(found, source, columns=min(3, len(found)), width=12.0)  # large: to be read by zooming in
     write_atomically(runs / "_sources" / f"{source}.png", figures.png(sheet))
 
 

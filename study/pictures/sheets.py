@@ -97,8 +97,8 @@ def wrong_labels(
     return figure
 
 
-def contact_sheet(figures: Mapping[str, bytes], title: str, columns: int = 3) -> Figure:
-    """All figures (PNG files by name) on one sheet, packed into columns of equal width."""
+def contact_sheet(figures: Mapping[str, bytes], title: str, columns: int = 3, width: float = 6.0) -> Figure:
+    """All figures (PNG files by name) on one sheet, packed into columns of `width` inches."""
     from PIL import Image
 
     opened = {name: np.asarray(Image.open(io.BytesIO(data)).convert("RGB")) for name, data in figures.items()}
@@ -109,9 +109,9 @@ def contact_sheet(figures: Mapping[str, bytes], title: str, columns: int = 3) ->
         height = image.shape[0] / image.shape[1]
         placed.append((name, image, column, heights[column]))
         heights[column] += height + 0.08
-    total, width = max(heights), 6.0
+    total, font = max(heights), width / 6
     figure = Figure(figsize=(columns * width, total * width + 0.5))
-    figure.suptitle(title, fontsize=14, y=1 - 0.15 / (total * width + 0.5))
+    figure.suptitle(title, fontsize=14 * font, y=1 - 0.15 / (total * width + 0.5))
     scale = total * width / (total * width + 0.5)
     for name, image, column, top in placed:
         height = image.shape[0] / image.shape[1]
@@ -124,7 +124,7 @@ def contact_sheet(figures: Mapping[str, bytes], title: str, columns: int = 3) ->
         axis = figure.add_axes(box)
         axis.imshow(image, interpolation="antialiased")
         axis.set_axis_off()
-        axis.set_title(name, fontsize=10, loc="left", pad=2)
+        axis.set_title(name, fontsize=10 * font, loc="left", pad=2)
     return figure
 
 

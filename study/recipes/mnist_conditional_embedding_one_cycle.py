@@ -11,9 +11,10 @@ It shows 25 pictures told a wrong label, finds that the label alone decides the 
 Learning rate: the source gave up the range test's suggestion (exploding gradients) for 1e-3. `python -m study.lr_range
 mnist_conditional_embedding_one_cycle` is the test.
 
-Readings.  The likelihood is not given; the notebook it starts from (a well-known CIFAR-10 VAE) has a Gaussian with σ = 1,
-256 latents and a ResNet-18; here σ = 1 is taken, since it decides how much z is worth, and a ResNet-18-style network of
-width 16. 16-bit is bfloat16, where the machine has it in hardware (`precision="auto"`), else 32-bit.
+Readings.  The likelihood is not given; the notebook it starts from (a well-known CIFAR-10 VAE) has 256 latents, a ResNet-18
+and a Gaussian whose σ starts at 1 and is learned. Here σ = 1 is fixed, since it decides how much z is worth and a learned
+one would change that price on the way; and the network is ResNet-18-style of width 16. 16-bit is bfloat16, where the machine
+has it in hardware (`precision="auto"`), else 32-bit.
 
 Expect what the source found, and see `conditional` in `recipe.json` for what that means in numbers;
 `mnist_conditional_style` is the setting in which style survives.

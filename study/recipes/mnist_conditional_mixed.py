@@ -8,9 +8,10 @@ decoder. The label's vector is expanded over the image, concatenated as channels
 ResNet encoder; for the decoder it is concatenated to z.  Batch 512, learning rate 1e-4, 32-bit, 50 epochs. It shows 25
 pictures told a wrong label, finds that the label alone decides the output, and reports no numbers.
 
-Readings.  The likelihood is not given; the notebook it starts from (a well-known CIFAR-10 VAE) has a Gaussian with σ = 1,
-256 latents and a ResNet-18; here σ = 1 is taken, since it decides how much z is worth, and a ResNet-18-style network of
-width 16. Grey levels in [0, 1], 28×28.
+Readings.  The likelihood is not given; the notebook it starts from (a well-known CIFAR-10 VAE) has 256 latents, a ResNet-18
+and a Gaussian whose σ starts at 1 and is learned. Here σ = 1 is fixed, since it decides how much z is worth (at a rate of
+1e-4 the learned one would stay above 0.5 for 50 epochs); and the network is ResNet-18-style of width 16. Grey levels in [0,
+1], 28×28.
 
 Expect what the source found, and see `conditional` in `recipe.json` for what that means in numbers;
 `mnist_conditional_style` is the setting in which style survives.

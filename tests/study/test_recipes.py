@@ -31,7 +31,7 @@ TABLE = {
     "mnist_beta_0_4_lr_decay", "mnist_beta_0_4_long", "mnist_latent2", "celeba_vae", "celeba_beta_5", "mnist_custom_layers",
     "mnist_conditional_embedding", "mnist_conditional_onehot", "mnist_conditional_mixed",
     "mnist_conditional_embedding_one_cycle", "mnist_conditional_mixed_one_cycle", "cifar10_conditional_embedding",
-    "cifar10_conditional_onehot", "cifar10_conditional_mixed",
+    "cifar10_conditional_onehot", "cifar10_conditional_mixed", "cifar10_conditional_embedding_one_cycle",
 }  # fmt: skip
 NAMES = RECIPES.names()
 CHEAP = ("losses", "gradients", "reconstructions", "network", "filters_over_training", "parameter_norms")
