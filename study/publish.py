@@ -93,7 +93,7 @@ def publish_trials(
     """
     record = folder.record
     store = store or Store(registry_folder())
-    name = name or record.space.replace(":", "_")
+    name = name or record.space
     if trials.empty:
         return []
     first = TrialConfig.parse(json.loads(trials.iloc[0]["config"]))

@@ -29,6 +29,9 @@ app = command_line("Run one of the sources' experiments: train it, draw its figu
 def main(
     name: Annotated[str | None, typer.Argument(help="Which experiment: a file in study/recipes.", show_default=False)] = None,
     show_list: Annotated[bool, typer.Option("--list", help="Show all recipes.")] = False,
+    results: Annotated[
+        bool, typer.Option("--results", help="Show what the recipes run so far gave, beside the sources.")
+    ] = False,
     fast: Annotated[bool, typer.Option("--fast", help="A short pass instead of the published epochs.")] = False,
     dataset: Annotated[str | None, typer.Option(help="Another data set for the same settings, e.g. folder:PATH.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Root of all randomness.")] = 0,
@@ -37,12 +40,15 @@ def main(
     registry: Registry = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the recipe NAME, or --list them."""
+    """Run the recipe NAME, --list them all, or show the --results of those that have been run."""
     if show_list:
         _show_list(as_json)
         return
+    if results:
+        _show_results(runs_folder(out), as_json)
+        return
     if name is None:
-        raise UserError(f"give the name of a recipe (or --list): {', '.join(RECIPES.names())}")
+        raise UserError(f"give the name of a recipe (or --list, --results): {', '.join(RECIPES.names())}")
     load_recipe(name)  # an unknown name fails before seconds of imports
     from study.recipe_run import Request, run_recipe
 
@@ -87,6 +93,16 @@ def _show_list(as_json: bool) -> None:
         return
     rows = [(name, recipe.dataset, recipe.epochs, recipe.purpose) for name, recipe in recipes.items()]
     print_table(["recipe", "data", "epochs", "purpose"], rows)
+
+
+def _show_results(runs: Path, as_json: bool) -> None:
+    from study.recipe_results import COLUMNS, records, row
+
+    found = records(runs)
+    if as_json:
+        print_json(found)
+    else:
+        print_table(COLUMNS, [row(record) for record in found])
 
 
 if __name__ == "__main__":

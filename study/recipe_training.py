@@ -67,6 +67,7 @@ def train_torch(config: TrialConfig, dataset: Dataset, folder: Path, root_seed: 
     if due and due[0] == 0:
         save_snapshot(take(run.model, due.pop(0)), pictures)
     saved = told = time.monotonic()
+    begun = (run.step, run.seconds)
     for report in run.advance():
         if due and report.step >= due[0]:
             due = [step for step in due if step > report.step]
@@ -76,7 +77,7 @@ def train_torch(config: TrialConfig, dataset: Dataset, folder: Path, root_seed: 
             saved = time.monotonic()
         if time.monotonic() - told > LINE_SECONDS or run.status != "running":
             told = time.monotonic()
-            tell(_line(report, per_epoch, steps))
+            tell(_line(report, begun, per_epoch, steps))
     run.save(checkpoint)
     return Trained(
         config=config,
@@ -107,10 +108,11 @@ def table(reports: Sequence[Report], per_epoch: int) -> pd.DataFrame:
     return found
 
 
-def _line(report: Report, per_epoch: int, steps: int) -> str:
-    left = report.seconds / report.step * (steps - report.step)
+def _line(report: Report, begun: tuple[int, float], per_epoch: int, steps: int) -> str:
+    """begun: step and seconds at which this process took over; the machine may have been slower before."""
+    rate = (report.step - begun[0]) / max(report.seconds - begun[1], 1e-9)
     return (
         f"epoch {report.step / per_epoch:.1f} of {steps / per_epoch:.1f}: loss {report.loss:.2f}, "
-        f"reconstruction {report.recon:.2f}, KL {report.kl:.2f} nats; {report.step / report.seconds:.0f} steps/s, "
-        f"{duration(left)} left"
+        f"reconstruction {report.recon:.2f}, KL {report.kl:.2f} nats; {rate:.3g} steps/s, "
+        f"{duration((steps - report.step) / rate)} left"
     )

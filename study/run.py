@@ -18,7 +18,7 @@ from registry.console import command_line, make_console, run
 from registry.place import registry_folder
 from study.datasets import data_folder
 from study.folder import StudyFolder, runs_folder
-from study.space import SPACES, load_space
+from study.space import AROUND, SPACES, load_space
 
 if TYPE_CHECKING:
     from study.plan import Request
@@ -31,7 +31,7 @@ console = make_console()
 
 @app.command()
 def main(
-    space: Annotated[str | None, typer.Option(help="What to search: a file in study/spaces.")] = None,
+    space: Annotated[str | None, typer.Option(help="What to search: a file in study/spaces, or around_RECIPE.")] = None,
     show_list: Annotated[bool, typer.Option("--list", help="Show all spaces with their metrics and budgets.")] = False,
     trials: Annotated[int | None, typer.Option(min=1, help="How many trials (default: the budget's).")] = None,
     budget: Annotated[str | None, typer.Option(help="smoke, laptop or full (default: full with a GPU, else laptop).")] = None,
@@ -122,6 +122,7 @@ def _show_spaces() -> None:
         budgets = ", ".join(f"{key} {budget.trials}×{budget.steps:,}" for key, budget in space.budgets.items())
         table.add_row(name, space.dataset, ", ".join(space.metrics), budgets, space.purpose)
     console.print(table)
+    console.print(f"and {AROUND}RECIPE: around a source's experiment, whose names python -m study.recipe --list shows")
 
 
 if __name__ == "__main__":

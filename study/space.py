@@ -22,9 +22,10 @@ from models.errors import UserError
 from models.plugins import Plugins
 from study.config import TrialConfig
 
-__all__ = ["SPACES", "Budget", "LoadedSpace", "Space", "load_space"]
+__all__ = ["AROUND", "SPACES", "Budget", "LoadedSpace", "Space", "load_space"]
 
 SPACES = Plugins("study.spaces", kind="space")
+AROUND = "around_"
 
 
 class Budget(Config):
@@ -66,7 +67,7 @@ class LoadedSpace:
     name: str
     space: Space
     suggest: Any
-    """Callable[[optuna.Trial], dict[str, Any]], a module-level function."""
+    """Callable[[optuna.Trial], dict[str, Any]]."""
 
     def budget(self, name: str) -> Budget:
         """Raises `UserError` for a name that this space has no budget for."""
@@ -143,9 +144,17 @@ class _Recorder:
 
 
 def load_space(name: str) -> LoadedSpace:
-    """The space file `name`.  Raises `UserError` for an unknown name or a start point that breaks a rule."""
-    module = SPACES.load(name)
-    loaded = LoadedSpace(name, module.SPACE, module.suggest)
+    """The space file `name`, or the space around a recipe, `around_<recipe>`.
+
+    Raises `UserError` for an unknown name or a start point that breaks a rule.
+    """
+    if name.startswith(AROUND):
+        from study.around import around  # which needs this module
+
+        loaded = LoadedSpace(name, *around(name.removeprefix(AROUND)))
+    else:
+        module = SPACES.load(name)
+        loaded = LoadedSpace(name, module.SPACE, module.suggest)
     steps = min(budget.steps for budget in loaded.space.budgets.values())
     for point in loaded.space.start:
         loaded.check_point(point, steps)

@@ -246,3 +246,18 @@ def test_command_line_lists_and_refuses():
     wrong = subprocess.run([sys.executable, "-m", "study.recipe", "mnist_wae"], capture_output=True, text=True, check=False)
     assert wrong.returncode == 2 and wrong.stderr.startswith("error: unknown recipe 'mnist_wae': choose one of")
     assert "Traceback" not in wrong.stderr
+
+
+def test_results_stand_beside_the_sources_numbers(tmp_path):
+    record = {
+        "recipe": "mnist_beta_0_5", "dataset": {"name": "mnist", "source": "official"}, "status": "complete", "epochs": 100.0,
+        "reported": {"epoch 100": 142.19, "epoch 300": 137.17}, "reached": {"epoch 100": 140.0, "epoch 300": None},
+        "metrics": {"test_negative_elbo": 146.4}, "training_seconds": 600.0, "conditional": None,
+    }  # fmt: skip
+    (tmp_path / "mnist_beta_0_5").mkdir()
+    (tmp_path / "mnist_beta_0_5" / "recipe.json").write_text(json.dumps(record))
+    command = [sys.executable, "-m", "study.recipe", "--results", "--out"]
+    shown = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=True).stdout
+    assert "epoch 100: 142.2 → 140.0, epoch 300: 137.2 → not reached" in shown and "146.4" in shown
+    nothing = subprocess.run([*command, str(tmp_path / "none")], capture_output=True, text=True, check=False)
+    assert nothing.returncode == 2 and nothing.stderr.startswith("error: no recipe has been run in")

@@ -7,12 +7,13 @@ import pytest
 
 from models.errors import UserError
 from study.metrics import direction
-from study.space import SPACES, LoadedSpace, load_space
+from study.recipes import RECIPES, load_recipe
+from study.space import AROUND, SPACES, LoadedSpace, load_space
 
 STEPS = 100
 
 
-@pytest.fixture(params=SPACES.names())
+@pytest.fixture(params=[*SPACES.names(), *(f"{AROUND}{name}" for name in RECIPES.names())])
 def space(request: pytest.FixtureRequest) -> LoadedSpace:
     return load_space(request.param)  # checks the start points
 
@@ -64,3 +65,19 @@ def test_an_unknown_space_or_budget_lists_the_choices() -> None:
         load_space("nothing")
     with pytest.raises(UserError, match=r"unknown budget 'huge': space dsprites_capacity has smoke, laptop, full"):
         load_space("dsprites_capacity").budget("huge")
+
+
+@pytest.mark.parametrize("name", RECIPES.names())
+def test_a_search_around_a_recipe_begins_with_its_published_configuration(name: str) -> None:
+    space, recipe = load_space(f"{AROUND}{name}"), load_recipe(name)
+    optuna_study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    optuna_study.enqueue_trial(dict(space.space.start[0]))
+    found, wanted = space.configure(optuna_study.ask(), STEPS), recipe.config(STEPS)
+    assert found.objective_options == pytest.approx(wanted.objective_options)
+    assert found.training == wanted.training
+    assert found.model_copy(update={"objective_options": wanted.objective_options}) == wanted
+
+
+def test_a_space_around_no_recipe_lists_the_recipes() -> None:
+    with pytest.raises(UserError, match=r"unknown recipe 'nothing': choose one of .*mnist_vae"):
+        load_space("around_nothing")
