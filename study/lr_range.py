@@ -61,8 +61,8 @@ def main(
     if name is None:
         raise UserError(f"give the name of a recipe: {', '.join(RECIPES.names())}")
     from study import figures
-    from study.pictures.curves import range_test as picture
-    from study.recipe_run import Request, open_recipe
+    from study.recipe.opening import Request, open_recipe
+    from study.recipe.pictures.curves import range_test as picture
 
     console = Console(file=sys.stderr, highlight=False, soft_wrap=True) if as_json else make_console()
     request = Request(

@@ -28,7 +28,7 @@ class Recipe:
     epochs       the published length
     fast_steps   the length of `--fast`
     image_shape  (C, H, W) of the data set: what a stand-in is resized to
-    figures      names of `study.recipe_figures.FIGURES`, in the order of the contact sheet
+    figures      names of `study.recipe.figures.FIGURES`, in the order of the contact sheet
     morphs       pairs of labels between which pictures are morphed
     reported     the source's numbers, {what: value}; `epoch N` is the average training loss of that epoch, nats per image
     trainer      "numpy": trained by `models.numpy_vae` instead of torch

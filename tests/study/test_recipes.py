@@ -13,15 +13,16 @@ import pytest
 from models.codec import TorchCodec
 from models.errors import UserError
 from registry import load
-from study import recipe_numpy, snapshots
 from study.datasets import load_dataset, mnist
 from study.download import DownloadError
-from study.pictures.curves import epoch_averages
-from study.recipe_figures import FIGURES, Outcome
-from study.recipe_run import Request, open_recipe, run_recipe
-from study.recipe_training import report_count, train_torch
+from study.recipe import numpy_training, snapshots
+from study.recipe.figures import FIGURES, Outcome
+from study.recipe.opening import Request, open_recipe
+from study.recipe.pictures.curves import epoch_averages
+from study.recipe.run import run_recipe
+from study.recipe.sample_quality import SampleQuality, small_classifier
+from study.recipe.training import report_count, train_torch
 from study.recipes import RECIPES, load_recipe, warm_starts
-from study.sample_quality import SampleQuality, small_classifier
 from study.space import SPACES, load_space
 from tests.study.dataset_trees import write_celeba, write_pictures
 
@@ -64,7 +65,7 @@ def small_outcome(name, data, folder, quality=None, steps=3) -> Outcome:
     request = Request(name=name, runs=folder, data=data, registry=folder / "registry", dataset="digits", steps=steps)
     recipe, dataset, config = open_recipe(request, quiet)
     config = config.model_copy(update={"training": config.training.model_copy(update={"batch_size": 16})})
-    train = recipe_numpy.train_numpy if recipe.trainer == "numpy" else train_torch
+    train = numpy_training.train_numpy if recipe.trainer == "numpy" else train_torch
     return Outcome(name, recipe, dataset, train(config, dataset, request.folder, 0, quiet), quality)
 
 
@@ -129,7 +130,7 @@ def test_whole_run_publishes_and_can_be_repeated(data, tmp_path):
 
 
 def test_conditional_recipe_measures_the_label(data, tmp_path, quality):
-    from study.recipe_run import _conditional
+    from study.recipe.numbers import _conditional
 
     outcome = small_outcome("mnist_conditional_style", data, tmp_path, quality)
     found = _conditional(outcome)
@@ -142,10 +143,10 @@ def test_numpy_model_equals_its_torch_model(data, tmp_path):
     request = Request(name="mnist_custom_layers", runs=tmp_path, data=data, registry=tmp_path, dataset="digits", steps=3)
     _, digits, config = open_recipe(request, quiet)
     images = digits.images[np.arange(8)]
-    model = recipe_numpy.build(config, digits.image_shape, seed=1)
+    model = numpy_training.build(config, digits.image_shape, seed=1)
     model.loss_and_gradients(images / np.float32(255), np.zeros((8, 20), np.float32))  # moves the running averages
     model.train(False)
-    mu, logvar = TorchCodec(recipe_numpy.to_torch(model, config, digits)).encode(images)
+    mu, logvar = TorchCodec(numpy_training.to_torch(model, config, digits)).encode(images)
     expected = model.encode(images / np.float32(255))
     np.testing.assert_allclose(mu, expected[0], atol=1e-5)
     np.testing.assert_allclose(logvar, expected[1], atol=1e-5)
@@ -155,7 +156,7 @@ def test_numpy_trainer_refuses_what_it_cannot_do(data, tmp_path):
     request = Request(name="mnist_vae", runs=tmp_path, data=data, registry=tmp_path, dataset="digits", steps=3)
     _, digits, config = open_recipe(request, quiet)
     with pytest.raises(UserError, match="cnn and beta_vae, but got mlp"):
-        recipe_numpy.build(config, digits.image_shape, seed=0)
+        numpy_training.build(config, digits.image_shape, seed=0)
 
 
 @pytest.mark.slow

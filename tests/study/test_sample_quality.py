@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import UserError
-from study.conditional import conditional_measurement, ink, slant, wrong_labels
 from study.datasets import load_dataset
-from study.sample_quality import (
+from study.recipe.conditional import conditional_measurement, ink, slant, wrong_labels
+from study.recipe.sample_quality import (
     SampleQuality,
     classifier_frechet_distance,
     classifier_inception_score,

@@ -1,6 +1,6 @@
 """The figures a recipe may ask for, by name: each takes what a recipe ended with and gives one matplotlib Figure.
 
-The drawing itself is in `study.pictures`; here is only which pictures, labels and numbers go in.
+The drawing itself is in `study.recipe.pictures`; here is only which pictures, labels and numbers go in.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from models.codec import TorchCodec
 from study import figures
-from study.conditional import wrong_labels
 from study.dataset import Dataset
 from study.encoding import Encoding, encode
-from study.pictures import curves, from_scratch, latents, network, sheets
 from study.publication import told
-from study.recipe_training import Trained
+from study.recipe.conditional import wrong_labels
+from study.recipe.pictures import curves, from_scratch, latents, network, sheets
+from study.recipe.sample_quality import SampleQuality
+from study.recipe.training import Trained
 from study.recipes import Recipe
-from study.sample_quality import SampleQuality
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

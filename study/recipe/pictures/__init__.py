@@ -5,5 +5,5 @@
     latents.py    scatter, posterior against prior, uncertainty, diversity
     network.py    a drawing of the network, feature maps
 
-`study.recipe_figures` says which of them a recipe may ask for, by name.
+`study.recipe.figures` says which of them a recipe may ask for, by name.
 """

@@ -23,8 +23,8 @@ from models.numpy_vae.train import Step, train
 from models.vae import VAE
 from study.config import TrialConfig, run_seed
 from study.dataset import Dataset
-from study.recipe_training import LINE_SECONDS, Tell, Trained
-from study.snapshots import FRACTIONS, Snapshot, take
+from study.recipe.snapshots import FRACTIONS, Snapshot, take
+from study.recipe.training import LINE_SECONDS, Tell, Trained
 
 __all__ = ["build", "to_torch", "train_numpy"]
 

@@ -50,7 +50,8 @@ def main(
     if name is None:
         raise UserError(f"give the name of a recipe (or --list, --results): {', '.join(RECIPES.names())}")
     load_recipe(name)  # an unknown name fails before seconds of imports
-    from study.recipe_run import Request, run_recipe
+    from study.recipe.opening import Request
+    from study.recipe.run import run_recipe
 
     console = Console(file=sys.stderr, highlight=False, soft_wrap=True) if as_json else make_console()
     request = Request(
@@ -96,7 +97,7 @@ def _show_list(as_json: bool) -> None:
 
 
 def _show_results(runs: Path, as_json: bool) -> None:
-    from study.recipe_results import COLUMNS, records, row
+    from study.recipe.results import COLUMNS, records, row
 
     found = records(runs)
     if as_json:

@@ -3,7 +3,7 @@
 In `runs/<recipe>/`:
     checkpoints/<digest>-<seed>.ckpt     after every minute and at the end; started again, the recipe continues from it, and a
                                          finished one is only evaluated and drawn again
-    snapshots/<digest>-<seed>/           `study.snapshots`
+    snapshots/<digest>-<seed>/           `study.recipe.snapshots`
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from models.vae import VAE
 from registry.console import duration
 from study.config import TrialConfig, run_seed
 from study.dataset import Dataset
-from study.snapshots import FRACTIONS, Snapshot, load_snapshots, save_snapshot, take
+from study.recipe.snapshots import FRACTIONS, Snapshot, load_snapshots, save_snapshot, take
 from study.train import Report, Run
 
 __all__ = ["Tell", "Trained", "train_torch"]

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
 
 from models.codec import Codec
-from study.sample_quality import SmallClassifier
+from study.recipe.sample_quality import SmallClassifier
 
 __all__ = ["conditional_measurement", "ink", "slant", "wrong_labels"]
 
