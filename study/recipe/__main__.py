@@ -1,4 +1,4 @@
-"""The sources' experiments: `python -m study.recipe --list`, `python -m study.recipe mnist_vae [--fast]`.
+"""The sources' experiments: `python -m study.recipe --list`, `python -m study.recipe mnist_vae [--fast | --epochs N]`.
 
 Trains, draws the source's figures into `runs/<recipe>/figures`, publishes the model under the recipe's name, and writes the
 numbers to `runs/<recipe>/recipe.json`.  Interrupted, the same command continues.
@@ -33,6 +33,7 @@ def main(
         bool, typer.Option("--results", help="Show what the recipes run so far gave, beside the sources.")
     ] = False,
     fast: Annotated[bool, typer.Option("--fast", help="A short pass instead of the published epochs.")] = False,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Another length; schedules scale with it.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Another data set for the same settings, e.g. folder:PATH.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Root of all randomness.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder of all runs (default: runs, or $VAE_RUNS).")] = None,
@@ -56,7 +57,7 @@ def main(
     console = Console(file=sys.stderr, highlight=False, soft_wrap=True) if as_json else make_console()
     request = Request(
         name=name, runs=runs_folder(out), data=data_folder(data), registry=registry_folder(registry),
-        seed=seed, fast=fast, dataset=dataset,
+        seed=seed, fast=fast, epochs=epochs, dataset=dataset,
     )  # fmt: skip
 
     def tell(line: str) -> None:

@@ -19,7 +19,7 @@ __all__ = ["Request", "open_recipe"]
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What the command line asked for.  dataset: instead of the recipe's own; steps: instead of the published epochs."""
+    """What the command line asked for.  dataset: instead of the recipe's own; epochs, steps: instead of the published length."""
 
     name: str
     runs: Path
@@ -27,6 +27,7 @@ class Request:
     registry: Path
     seed: int = 0
     fast: bool = False
+    epochs: int | None = None
     dataset: str | None = None
     steps: int | None = None
     figures: tuple[str, ...] | None = None
@@ -36,12 +37,21 @@ class Request:
         """Everything but the model store."""
         return self.runs / self.name
 
+    @property
+    def budget(self) -> str:
+        """The name of this run's length; models are compared only within one."""
+        if self.fast:
+            return "fast"
+        return "full" if self.epochs is None else f"{self.epochs} epochs"
+
 
 def open_recipe(request: Request, tell: Tell) -> tuple[Recipe, Dataset, TrialConfig]:
     """The recipe, its data, and the configuration of this very run.
 
-    Raises `UserError` for an unknown recipe, or data that is missing (it says where to put which file).
+    Raises `UserError` for an unknown recipe, two lengths at once, or data that is missing (it says where to put which file).
     """
+    if request.fast and request.epochs is not None:
+        raise UserError(f"--fast or --epochs, not both, must be given, but got --fast and --epochs {request.epochs}")
     recipe = load_recipe(request.name)
     dataset, changed = _open(request, recipe, tell)
     for note in dataset.notes:
@@ -79,5 +89,6 @@ def _instead(name: str, recipe: Recipe, data: Path) -> tuple[Dataset, dict[str, 
 def _config(request: Request, recipe: Recipe, dataset: Dataset, changed: Mapping[str, Any]) -> TrialConfig:
     rows = len(dataset.parts["train"])
     batch = min(recipe.config(1).training.batch_size, rows)
-    steps = request.steps or (recipe.fast_steps if request.fast else recipe.epochs * (rows // batch))
+    epochs = recipe.epochs if request.epochs is None else request.epochs
+    steps = request.steps or (recipe.fast_steps if request.fast else epochs * (rows // batch))
     return recipe.config(steps, **changed)

@@ -61,7 +61,7 @@ def _lineage(request: Request, trained: Trained, dataset: Dataset) -> Lineage:
     git = git_state()
     return Lineage(
         dataset=DatasetRecord(name=dataset.name, source=dataset.source, digest=dataset.digest),
-        budget=Budget(name="fast" if request.fast else "full", steps=trained.steps),
+        budget=Budget(name=request.budget, steps=trained.steps),
         seed=trained.seed,
         study=request.name,
         config=trained.config.model_dump(mode="json"),

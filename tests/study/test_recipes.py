@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 import subprocess
@@ -223,6 +224,11 @@ def test_published_epochs_become_steps(data, tmp_path):
     request = Request(name="mnist_vae", runs=tmp_path, data=data, registry=tmp_path, dataset="digits")
     _, digits, config = open_recipe(request, quiet)
     assert config.training.steps == 10 * (len(digits.parts["train"]) // 64)
+    shorter = dataclasses.replace(request, epochs=2)
+    assert open_recipe(shorter, quiet)[2].training.steps == 2 * (len(digits.parts["train"]) // 64)
+    assert (request.budget, shorter.budget) == ("full", "2 epochs")
+    with pytest.raises(UserError, match="but got --fast and --epochs 2"):
+        open_recipe(dataclasses.replace(shorter, fast=True), quiet)
 
 
 def test_reports_divide_epochs():

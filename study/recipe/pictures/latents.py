@@ -46,6 +46,7 @@ def scatter(mu: Floats, labels: NDArray[np.int64] | None, names: Sequence[str], 
 
 def posterior(mu: Floats, logvar: Floats, title: str) -> Figure:
     """Means and standard deviations of the used latents against the prior N(0, 1), and the KL of every latent."""
+    from matplotlib.ticker import MaxNLocator
     from scipy.stats import norm
 
     kl = (0.5 * (mu**2 + np.exp(logvar) - 1 - logvar)).mean(axis=0)
@@ -66,6 +67,7 @@ def posterior(mu: Floats, logvar: Floats, title: str) -> Figure:
         axis.set_ylabel("density")
         axis.legend(fontsize=7)
     nats.bar(range(len(kl)), kl[order])
+    nats.xaxis.set_major_locator(MaxNLocator(integer=True))
     nats.set_xlabel("latent, by falling KL")
     nats.set_ylabel("mean KL (nats)")
     nats.set_title(f"{kl.sum():.1f} nats in {int((kl > 0.01).sum())} of {len(kl)} latents", fontsize=8)
