@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +16,7 @@ from analysis.figures.correlation import rank_correlations
 from analysis.figures.seeds import variance_table
 from analysis.hypervolume import hypervolume, hypervolume_over_trials, worst_point
 from analysis.importance import knob_importance
+from analysis.matched import matched_figure, matched_settings, matched_table
 
 Points = arrays(float, st.tuples(st.integers(1, 12), st.just(2)), elements=st.floats(0, 1, width=16))
 DIRECTIONS = ("minimize", "maximize")
@@ -143,3 +146,47 @@ class TestVarianceAndCorrelation:
         with pytest.raises(ValueError, match="one setting"):
             rank_correlations(rows, ["recon", "mig"])
         assert rank_correlations(made_trials(4), ["recon", "mig"]).isna().all(axis=None)
+
+
+class TestMatched:
+    """A grid of 6 settings and 3 seeds in which decay takes 2 nats off everywhere and does nothing to MIG but noise."""
+
+    @staticmethod
+    def grid() -> pd.DataFrame:
+        generator = np.random.default_rng(0)
+        rows = [
+            {"study": f"seed{seed}", "trial": at, "setting": "one", "usable": True, "architecture": network,
+             "capacity/capacity_max": capacity, "capacity/gamma_ratio": ratio, "mig": generator.uniform(),
+             "recon": 100 + capacity - 2 * (ratio < 1) + 0.1 * seed}
+            for seed in range(3)
+            for at, (network, capacity, ratio) in enumerate(itertools.product(("cnn", "mlp"), (5.0, 15.0, 25.0), (1.0, 0.2)))
+        ]  # fmt: skip
+        return pd.DataFrame(rows)
+
+    def test_finds_what_was_built_in_and_counts_settings_not_seeds(self):
+        trials = self.grid()
+        table = matched_table({m: matched_settings(trials, "capacity/gamma_ratio", m) for m in ("recon", "mig")}).set_index(
+            "metric"
+        )
+        recon = table.loc["recon"]
+        assert (recon["from"], recon["to"]) == (0.2, 1.0)
+        assert recon[["median", "low", "high"]].tolist() == pytest.approx([2.0] * 3)
+        assert (recon["better"], recon["settings"], recon["pairs"]) == (0, 6, 18)
+        assert recon["p"] == pytest.approx(2 / 2**6), "six of six: 2·½⁶"
+        assert table.loc["mig", "low"] < 0 < table.loc["mig", "high"]
+
+    def test_a_knob_that_changes_nothing_has_no_p(self):
+        trials = self.grid().assign(recon=1.0)
+        (row,) = matched_table({"recon": matched_settings(trials, "capacity/gamma_ratio", "recon")}).to_dict("records")
+        assert (row["median"], row["better"], row["p"]) == (0.0, 0, 1.0)
+
+    def test_unmatched_trials_are_left_out(self):
+        trials = self.grid()
+        alone = trials[(trials["architecture"] == "cnn") | (trials["capacity/gamma_ratio"] == 1.0)]
+        assert len(matched_settings(alone, "capacity/gamma_ratio", "recon")) == 3
+        assert matched_table({"recon": matched_settings(trials, "no/such/knob", "recon")}).empty
+        assert matched_table({"recon": matched_settings(trials[:1], "capacity/gamma_ratio", "recon")}).empty
+
+    def test_draws_a_line_a_setting(self):
+        figure = matched_figure({"recon": matched_settings(self.grid(), "capacity/gamma_ratio", "recon")}, "capacity/gamma_ratio")
+        assert len(figure.axes[0].lines) == 6
