@@ -26,7 +26,7 @@ from scipy.stats import binomtest
 from analysis.caveats import caveats, provenance
 from analysis.load import Studies, knobs, load_study
 from analysis.names import axis_label, find_metric, knob_label, number
-from analysis.style import caption, new_figure, png, say_empty, themed
+from analysis.style import caption, legend_outside, new_figure, png, say_empty, themed
 from analysis.tradeoff import output_folder
 from models.errors import UserError
 from models.files import write_atomically
@@ -81,12 +81,14 @@ def matched_settings(trials: pd.DataFrame, knob: str, metric: str) -> pd.DataFra
         return pd.DataFrame()
     others = [other for other in knobs(trials) if other != knob]
     rows = trials.dropna(subset=[knob, metric])
-    keys = rows[["setting", *others]].astype(object).where(rows[["setting", *others]].notna(), "–")
-    cells = rows.assign(key=[" · ".join(map(str, key)) for key in keys.itertuples(index=False)])
+    named = others if rows["setting"].nunique() == 1 else ["setting", *others]
+    keys = list(rows[named].itertuples(index=False, name=None))
+    labels = {str(key): " · ".join(map(number, key)) for key in keys}  # rounded for people, whole for matching
+    cells = rows.assign(key=[str(key) for key in keys])
     wide = cells.pivot_table(index="key", columns=knob, values=metric, aggfunc="median")
     counts = cells.pivot_table(index="key", columns=knob, values=metric, aggfunc="count")
     whole = wide.notna().sum(axis=1) >= 2
-    return wide[whole].assign(pairs=counts[whole].min(axis=1).astype(int))
+    return wide[whole].assign(pairs=counts[whole].min(axis=1).astype(int)).rename(index=labels)
 
 
 def matched_table(settings: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -102,9 +104,10 @@ def matched_table(settings: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def matched_figure(settings: dict[str, pd.DataFrame], knob: str) -> Figure:
     """One panel a metric: a line a setting, over the knob's values."""
-    figure = new_figure(4.2 * len(settings), 3.6)
+    figure = new_figure(4.2 * len(settings) + 1.8, 3.6)
     for ax, (metric, wide) in zip(figure.subplots(1, len(settings), squeeze=False)[0], settings.items(), strict=True):
         _panel(ax, metric, wide, knob)
+    legend_outside(ax)
     return figure
 
 
@@ -112,8 +115,8 @@ def _panel(ax: Axes, metric: str, wide: pd.DataFrame, knob: str) -> Axes:
     if wide.empty:
         return say_empty(ax, f"no two usable trials with {metric} differ in {knob} alone")
     values = _values(wide)
-    for _, row in wide.iterrows():
-        ax.plot(range(len(values)), [row[value] for value in values], "o-", alpha=0.8)
+    for setting, row in wide.iterrows():
+        ax.plot(range(len(values)), [row[value] for value in values], "o-", alpha=0.8, label=setting)
     ax.set_xticks(range(len(values)), [number(value) for value in values])
     ax.set_xlim(-0.3, len(values) - 0.7)
     ax.set_xlabel(knob_label(knob))

@@ -187,6 +187,11 @@ class TestMatched:
         assert matched_table({"recon": matched_settings(trials, "no/such/knob", "recon")}).empty
         assert matched_table({"recon": matched_settings(trials[:1], "capacity/gamma_ratio", "recon")}).empty
 
+    def test_settings_that_only_look_alike_are_not_matched(self):
+        trials = self.grid()
+        trials["learning_rate"] = np.where(trials["capacity/gamma_ratio"] == 1.0, 1e-3, 1e-3 + 1e-9)
+        assert matched_settings(trials, "capacity/gamma_ratio", "recon").empty
+
     def test_draws_a_line_a_setting(self):
         figure = matched_figure({"recon": matched_settings(self.grid(), "capacity/gamma_ratio", "recon")}, "capacity/gamma_ratio")
         assert len(figure.axes[0].lines) == 6
