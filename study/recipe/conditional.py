@@ -8,7 +8,9 @@ What a conditional VAE should do is give the label's class in the image's style.
     explained_by_z            1 − recon_right / recon_label_alone: 0 where z says nothing, 1 where it says everything
     told_accuracy             share of the outputs with a wrong label that a classifier takes for what was told
     kept_accuracy             share that it takes for the true class still
-    label_from_z              accuracy of a nearest-neighbour classifier (k = 10) that sees only the posterior means
+    label_from_z              accuracy of a nearest-neighbour classifier (k = 10) that sees what the decoder sees: a sample of
+                              q(z|x).  The means alone would not do: they may tell the label apart by a thousandth of the
+                              posterior's width, which carries nothing (seen: 94 % from the means at a KL of 0.002 nats)
     style_ink, style_slant    correlation, over images, of style between the image and the output told a wrong label; ink is the
                               mean grey level, slant the shear of the ink (covariance of x and y by variance of y)
 
@@ -36,7 +38,8 @@ def conditional_measurement(
 ) -> dict[str, float]:
     """The numbers above, from images (N, C, H, W) and their labels (N,); `classifier` judges the outputs."""
     wrong = wrong_labels(labels, classes, seed)
-    mu, _ = codec.encode(images, labels)
+    mu, logvar = codec.encode(images, labels)
+    z = mu + np.exp(0.5 * logvar) * np.random.default_rng(seed).standard_normal(mu.shape, dtype=np.float32)
     x = images / np.float32(255)
     right = codec.decode(mu, labels)
     swapped = codec.decode(codec.encode(images, wrong)[0], wrong)  # as the source does it: both sides are told the wrong one
@@ -51,7 +54,7 @@ def conditional_measurement(
         "told_accuracy": float((seen == wrong).mean()),
         "kept_accuracy": float((seen == labels).mean()),
         "classifier_accuracy": float((classifier.classify(images) == labels).mean()),
-        "label_from_z": _neighbours(mu, labels),
+        "label_from_z": _neighbours(z, labels),
         "chance": float(np.bincount(labels).max() / len(labels)),
         "style_ink": _correlation(ink(x), ink(swapped)),
         "style_slant": _correlation(slant(x), slant(swapped)),
@@ -87,9 +90,9 @@ def _squared(y: Images, x: Images) -> float:
     return float(np.square(y - x, dtype=np.float64).sum(axis=(1, 2, 3)).mean())
 
 
-def _neighbours(mu: NDArray[np.float32], labels: Labels) -> float:
-    half = len(mu) // 2
-    return float(KNeighborsClassifier(10).fit(mu[:half], labels[:half]).score(mu[half:], labels[half:]))
+def _neighbours(z: NDArray[np.float32], labels: Labels) -> float:
+    half = len(z) // 2
+    return float(KNeighborsClassifier(10).fit(z[:half], labels[:half]).score(z[half:], labels[half:]))
 
 
 def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,7 +49,9 @@ class Outcome:
         """For every figure: which recipe, how long, which data."""
         trained = self.trained
         length = f"{trained.epoch(trained.steps):.3g} epochs"
-        return f"{self.name}, {length} of {self.dataset.name} ({self.dataset.source}), n = 1 seed"
+        kind, _, path = self.dataset.name.partition(":")
+        data = f"{kind}:{PurePath(path).name}" if path else kind  # a whole path says too much in a figure
+        return f"{self.name}, {length} of {data} ({self.dataset.source}), n = 1 seed"
 
     @cached_property
     def codec(self) -> TorchCodec:
@@ -167,7 +170,7 @@ def _parameter_norms(o: Outcome) -> Figure:
 
 
 def _data(o: Outcome) -> Figure:
-    return sheets.grid(o.images(40), f"{o.dataset.name} ({o.dataset.source}): test images", columns=20)
+    return sheets.grid(o.images(40), f"{o.title}: test images", columns=20)
 
 
 def _wrong_labels(o: Outcome) -> Figure:

@@ -110,6 +110,20 @@ class LabelAlone:
         return self.prototypes[condition]
 
 
+class Whisper(LabelAlone):
+    """The means tell the label, a thousand times more softly than the noise."""
+
+    def encode(self, images, condition=None):
+        return 1e-3 * np.eye(10, dtype=np.float32)[condition], np.zeros((len(images), 10), np.float32)
+
+
+def test_a_label_below_the_noise_is_no_information(digits, classifier):
+    rows = digits.parts["test"]
+    images, labels = digits.images[rows], digits.labels[rows]
+    prototypes = np.stack([images[labels == k][0] for k in range(10)]) / np.float32(255)
+    assert conditional_measurement(Whisper(prototypes), images, labels, 10, classifier)["label_from_z"] < 0.3
+
+
 def test_measurement_tells_a_model_that_ignores_the_label_from_one_that_ignores_the_image(digits, classifier):
     rows = digits.parts["test"]
     images, labels = digits.images[rows], digits.labels[rows]
