@@ -13,8 +13,9 @@ and a Gaussian whose σ starts at 1 and is learned. Here σ = 1 is fixed, since 
 1e-4 the learned one would stay above 0.5 for 50 epochs); and the network is ResNet-18-style of width 16. Pictures in
 folders, one a class, do as well: `--dataset folder:PATH`.
 
-Expect what the source found, and see `conditional` in `recipe.json` for what that means in numbers;
-`mnist_conditional_style` is the setting in which style survives.
+Expect the reverse of MNIST: after 50 epochs of 8,000 real pictures with the mixed label (n = 1) z costs 6.8 nats and carries
+light and layout, and a wrong label changes next to nothing (squared error 105 instead of 101).  All outputs are blurs.
+`conditional` in `recipe.json` has the numbers.
 """
 
 from study.recipes import Recipe

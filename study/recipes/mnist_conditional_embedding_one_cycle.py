@@ -16,7 +16,8 @@ and a Gaussian whose σ starts at 1 and is learned. Here σ = 1 is fixed, since 
 one would change that price on the way; and the network is ResNet-18-style of width 16. 16-bit is bfloat16, where the machine
 has it in hardware (`precision="auto"`), else 32-bit.
 
-Expect what the source found, and see `conditional` in `recipe.json` for what that means in numbers;
+Expect what the source found: after 10 epochs with the label embedded (n = 1) the KL is 0.002 nats and every output is the
+mean picture of the told class. At σ = 1 there is next to nothing in MNIST for z to gain, once the class is known;
 `mnist_conditional_style` is the setting in which style survives.
 """
 

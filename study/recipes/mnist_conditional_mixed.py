@@ -13,7 +13,8 @@ and a Gaussian whose σ starts at 1 and is learned. Here σ = 1 is fixed, since 
 1e-4 the learned one would stay above 0.5 for 50 epochs); and the network is ResNet-18-style of width 16. Grey levels in [0,
 1], 28×28.
 
-Expect what the source found, and see `conditional` in `recipe.json` for what that means in numbers;
+Expect what the source found: after 10 epochs with the label embedded (n = 1) the KL is 0.002 nats and every output is the
+mean picture of the told class. At σ = 1 there is next to nothing in MNIST for z to gain, once the class is known;
 `mnist_conditional_style` is the setting in which style survives.
 """
 
