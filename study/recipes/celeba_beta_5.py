@@ -1,7 +1,7 @@
 """A β-VAE of faces: CelebA at 64×64 with 400 latents and β = 5.
 
     python -m study.recipe celeba_beta_5            50 epochs of 5,086 steps: for a GPU, or days of CPU
-    python -m study.recipe celeba_beta_5 --fast     300 steps, about 3 minutes
+    python -m study.recipe celeba_beta_5 --fast     300 steps, about 1 minute
 
 Source: mnist_celeba_beta_vae.  Learning rate 1e-4, batch 32, 50 epochs, 400 latents, β = 5.  It shows losses, pictures of
 the data and generated faces, and no numbers.

@@ -1,7 +1,7 @@
 """A VAE of faces: CelebA at 64×64 with 200 latents.
 
     python -m study.recipe celeba_vae            20 epochs of 5,086 steps: for a GPU, or days of CPU
-    python -m study.recipe celeba_vae --fast     300 steps, about 3 minutes
+    python -m study.recipe celeba_vae --fast     300 steps, about 1 minute
 
 Source: mnist_celeba_beta_vae.  Learning rate 1e-4, 200 latents, the rest as on MNIST: batch 32, 20 epochs.  It shows losses,
 pictures of the data and generated faces, and no numbers.

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 __all__ = ["epoch_averages", "losses", "parameter_norms", "range_test", "sample_quality", "signals"]
 
 SIGNALS = {"learning_rate": "learning rate", "grad_norm": "gradient norm", "beta": "β", "gamma": "γ", "capacity": "C (nats)"}
+MANY = 10  # epochs from which on their averages make a line
 
 
 def losses(history: pd.DataFrame, title: str, reported: Mapping[int, float] | None = None) -> Figure:
-    """Total loss, reconstruction and KL.  Thin: every report; thick: the average of each epoch, where there are several.
+    """Total loss, reconstruction and KL.  Thin: every report; thick, or dots: the average of each epoch, where there are several.
 
     reported: {epoch: the source's average loss}, drawn as points.
     """
@@ -25,7 +26,8 @@ def losses(history: pd.DataFrame, title: str, reported: Mapping[int, float] | No
     for axis, column, name in zip(axes, ("loss", "recon", "kl"), ("total loss", "reconstruction NLL", "KL"), strict=True):
         axis.plot(history["epoch"], history[column], linewidth=0.6, alpha=0.5 if len(averages) > 2 else 1)
         if len(averages) > 2:
-            axis.plot(averages.index - 0.5, averages[column], color="C0")
+            style = "-" if len(averages) >= MANY else "o"  # straight lines between few averages lie above a falling curve
+            axis.plot(averages.index - 0.5, averages[column], style, color="C0", markersize=4)
         axis.set_ylim(*_limits(history[column]))
         _label(axis, "nats per image")
         axis.set_title(name, fontsize=9)
