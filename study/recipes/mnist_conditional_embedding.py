@@ -3,39 +3,16 @@
     python -m study.recipe mnist_conditional_embedding            50 epochs of 105 steps: about 2 hours on two CPU cores
     python -m study.recipe mnist_conditional_embedding --fast     150 steps, about 3 minutes
 
-Source: conditional_vae_mnist_cifar10, MNIST experiment 1.  The label is embedded (10 numbers, learned), for encoder and
-decoder. The label's vector is expanded over the image, concatenated as channels, a 1×1 convolution brings them to 3 for a
-ResNet encoder; for the decoder it is concatenated to z.  Batch 512, learning rate 1e-4, 32-bit, 50 epochs. It shows 25
-pictures told a wrong label, finds that the label alone decides the output, and reports no numbers.
+Source: conditional_vae_mnist_cifar10, MNIST experiment 1. The label is embedded (10 numbers, learned), for encoder and
+decoder. It shows 25 pictures told a wrong label, finds that the label alone decides the output, and reports no numbers.
 
-Readings.  The likelihood is not given; the notebook it starts from (a well-known CIFAR-10 VAE) has 256 latents, a ResNet-18
-and a Gaussian whose σ starts at 1 and is learned. Here σ = 1 is fixed, since it decides how much z is worth (at a rate of
-1e-4 the learned one would stay above 0.5 for 50 epochs); and the network is ResNet-18-style of width 16. Grey levels in [0,
-1], 28×28.
+Network, settings and readings: `study.conditional_recipe`.
 
 Expect what the source found: after 10 epochs with the label embedded (n = 1) the KL is 0.002 nats and every output is the
 mean picture of the told class. At σ = 1 there is next to nothing in MNIST for z to gain, once the class is known;
 `mnist_conditional_style` is the setting in which style survives.
 """
 
-from study.recipes import Recipe
+from study.conditional_recipe import conditional_recipe
 
-RECIPE = Recipe(
-    purpose="conditional VAE of MNIST, label embedded",
-    source="conditional_vae_mnist_cifar10",
-    settings={
-        "dataset": "mnist",
-        "architecture": "resnet",
-        "latent_dim": 256,
-        "likelihood": {"kind": "gaussian", "scale": 1.0},
-        "condition": {"encoder": "embedding", "decoder": "embedding"},
-        "training": {"batch_size": 512, "learning_rate": 1e-4, "precision": "float32"},
-    },
-    epochs=50,
-    fast_steps=150,
-    image_shape=(1, 28, 28),
-    figures=(
-        "wrong_labels", "losses", "gradients", "reconstructions", "labels_by_style", "samples", "samples_over_training",
-        "latent_scatter", "posterior", "uncertainty", "feature_maps", "network", "parameter_norms", "sample_quality",
-    ),
-)  # fmt: skip
+RECIPE = conditional_recipe("conditional VAE of MNIST, label embedded", "mnist", encoder="embedding", decoder="embedding")
