@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from analysis.caveats import caveats, provenance
-from analysis.load import Studies, load_study
+from analysis.load import load_study
 from analysis.names import axis_label, looks, number
 from analysis.style import caption, new_figure, png, themed
 from analysis.tradeoff import output_folder
@@ -61,7 +61,7 @@ def main(
         from analysis.measured import measure  # torch: only when it is asked for
 
         loaded = measure(loaded, MEASURED, data)
-    models = distinct_models(loaded)
+    models = loaded.distinct
     table = association_table(models, seed)
     target = out or output_folder(loaded)
     write_atomically(target / "disentanglement.csv", table.to_csv(index=False))
@@ -75,13 +75,6 @@ def main(
     for line in caveats(loaded):
         print(f"note: {line}")
     return print(target / "disentanglement.png")
-
-
-def distinct_models(studies: Studies) -> pd.DataFrame:
-    """The usable trials, each trained model once: studies of one space and seed begin with the same trials."""
-    usable = studies.usable
-    seeds = usable["study"].map({name: record.seed for name, record in studies.records.items()})
-    return usable[~usable.assign(root_seed=seeds).duplicated(["config_digest", "root_seed"])].reset_index(drop=True)
 
 
 def association_table(trials: pd.DataFrame, seed: int = 0) -> pd.DataFrame:

@@ -84,6 +84,13 @@ class Studies:
         return self.trials[self.trials["usable"]].reset_index(drop=True)
 
     @property
+    def distinct(self) -> pd.DataFrame:
+        """The usable trials, each trained model once: studies of one space and seed begin with the same trials."""
+        usable = self.usable
+        seeds = usable["study"].map({name: record.seed for name, record in self.records.items()})
+        return usable[~usable.assign(root_seed=seeds).duplicated(["config_digest", "root_seed"])].reset_index(drop=True)
+
+    @property
     def settings(self) -> list[str]:
         """Data and budgets among these studies; more than one cannot be compared."""
         return list(dict.fromkeys(_setting(record) for record in self.records.values()))

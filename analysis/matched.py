@@ -54,7 +54,7 @@ def main(
     """Print the table; write it and the figure."""
     loaded = load_study(*studies)
     chosen = _knob(loaded, knob)
-    settings = {metric: matched_settings(loaded.usable, chosen, metric) for metric in loaded.measured}
+    settings = {metric: matched_settings(loaded.distinct, chosen, metric) for metric in loaded.measured}
     table = matched_table(settings)
     if table.empty:
         raise UserError(f"no two usable trials differ in {chosen} alone: a grid has such trials (--sampler list)")
@@ -75,7 +75,7 @@ def main(
 def matched_settings(trials: pd.DataFrame, knob: str, metric: str) -> pd.DataFrame:
     """One row a setting of the other knobs that has the metric at two or more values of `knob`; a column a value of the knob.
 
-    Values are medians over the trials of a setting (its seeds); the column `pairs` counts the seeds that have every value.
+    Values are medians over the trials of a setting (its seeds); the column `pairs` is the fewest trials at one of its values.
     """
     if not {knob, metric} <= set(trials.columns):
         return pd.DataFrame()

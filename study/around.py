@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["around"]
 
 TRAIN_IMAGES = {"mnist": 54_000, "cifar10": 45_000, "celeba": 162_770, "dsprites": 590_258}
-"""Of the published data sets, for the number of steps in the published epochs."""
+"""Of the published data sets, for the number of steps in the published epochs; another one counts as `OTHERWISE`."""
+
+OTHERWISE = 50_000
 
 SMOKE_STEPS = 60
 Knobs = dict[str, Any]
@@ -50,7 +52,7 @@ def around(name: str) -> tuple[Space, Callable[[optuna.Trial], Knobs]]:
 
 def _budgets(recipe: Recipe) -> dict[str, Budget]:
     published = recipe.config(1)
-    per_epoch = TRAIN_IMAGES[recipe.dataset] // published.training.batch_size
+    per_epoch = TRAIN_IMAGES.get(recipe.dataset, OTHERWISE) // published.training.batch_size
     smoke = min(SMOKE_STEPS, recipe.fast_steps)
     return {
         "smoke": Budget(trials=2, steps=smoke, points=500, purpose="see every step work; the models are worthless"),
@@ -60,12 +62,14 @@ def _budgets(recipe: Recipe) -> dict[str, Budget]:
 
 
 def _published(recipe: Recipe) -> Knobs:
-    """The published values of the knobs."""
+    """The published values of the knobs.  An objective other than these two stays as published."""
     config = recipe.config(1)
     point = {"learning_rate": config.training.learning_rate, "latent_dim": config.latent_dim}
     options = config.objective_options
     if config.objective == "beta_vae":
         return point | {"beta_vae/beta": options["beta"]}
+    if config.objective != "capacity":
+        return point
     point |= {"capacity/gamma_max": options["gamma_max"], "capacity/capacity_max": options["capacity_max"]}
     if options["gamma_min"] is not None:
         point["capacity/gamma_ratio"] = options["gamma_min"] / options["gamma_max"]
@@ -80,7 +84,7 @@ def _suggest(trial: optuna.Trial, recipe: Recipe) -> Knobs:
     if published.objective == "beta_vae":
         beta = options["beta"]
         options["beta"] = trial.suggest_float("beta_vae/beta", beta / 4, beta * 4, log=True)
-    else:
+    elif published.objective == "capacity":
         gamma, capacity = options["gamma_max"], options["capacity_max"]
         options["gamma_max"] = trial.suggest_float("capacity/gamma_max", gamma / 10, gamma * 2, log=True)
         options["capacity_max"] = trial.suggest_float("capacity/capacity_max", capacity / 2, capacity * 2)

@@ -42,6 +42,8 @@ class Request:
         """The name of this run's length; models are compared only within one."""
         if self.fast:
             return "fast"
+        if self.steps is not None:
+            return f"{self.steps} steps"
         return "full" if self.epochs is None else f"{self.epochs} epochs"
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from analysis import load_study, outliers, report, tradeoff
+from analysis import load_study, matched, outliers, report, tradeoff
 from analysis.reporting.search import choices
 from analysis.reporting.selection import selection_table
 from analysis.tradeoff import by_variant, metric_pair, tradeoff_table
@@ -222,8 +222,8 @@ class TestOutliers:
         assert len(section.pictures) == 1 and len(section.tables[0].rows) == study.usable["variant"].nunique()
 
 
-@pytest.mark.parametrize("module", ["tradeoff", "outliers", "report"])
-def test_every_command_has_help(module: str):
-    app = {"tradeoff": tradeoff, "outliers": outliers, "report": report}[module].app
-    result = runner.invoke(app, ["--help"])
-    assert result.exit_code == 0 and "STUDY" in result.output
+def test_matched_refuses_a_knob_that_did_not_vary_and_a_study_without_a_grid(tmp_path: Path):
+    for knob, rule in (("gamma", "--knob must be one that varied"), ("learning_rate", "no two usable trials differ in")):
+        result = runner.invoke(matched.app, ["example", "--knob", knob, "--out", str(tmp_path)])
+        assert isinstance(result.exception, UserError) and rule in str(result.exception)
+    assert not list(tmp_path.iterdir())

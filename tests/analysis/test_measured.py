@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from analysis import load_study
-from analysis.disentanglement import distinct_models
 from analysis.measured import measure
 from models.errors import UserError
 from study.folder import StudyFolder
@@ -46,7 +45,7 @@ def test_a_metric_that_was_not_measured_yet_is_measured(study_path: Path) -> Non
 def test_a_model_that_two_studies_share_counts_once(study_path: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(study_path, tmp_path / "again")
     both = load_study(study_path, copy)
-    assert len(both.usable) == 2 * len(distinct_models(both)) > 0
+    assert len(both.usable) == 2 * len(both.distinct) > 0
 
 
 def test_a_study_without_models_says_so() -> None:

@@ -118,6 +118,7 @@ def test_whole_run_publishes_and_can_be_repeated(data, tmp_path):
     record = run_recipe(request, quiet)
     assert record == json.loads((tmp_path / "mnist_vae" / "recipe.json").read_text())
     assert (tmp_path / "_sources" / "outlier_stages_beta_gamma_vae.png").exists()
+    assert load("mnist_vae", 1, registry=tmp_path / "registry").manifest.lineage.budget.name == "30 steps"
     assert record["status"] == "complete" and record["stand_in"] == "digits" and record["steps"] == 30
     digits = load_dataset("digits", data, image_size=28)
     model = load("mnist_vae", 1, registry=tmp_path / "registry")

@@ -7,7 +7,7 @@ import pytest
 
 from models.errors import UserError
 from study.metrics import direction
-from study.recipes import RECIPES, load_recipe
+from study.recipes import RECIPES, Recipe, load_recipe
 from study.space import AROUND, SPACES, LoadedSpace, load_space
 
 STEPS = 100
@@ -81,3 +81,15 @@ def test_a_search_around_a_recipe_begins_with_its_published_configuration(name: 
 def test_a_space_around_no_recipe_lists_the_recipes() -> None:
     with pytest.raises(UserError, match=r"unknown recipe 'nothing': choose one of .*mnist_vae"):
         load_space("around_nothing")
+
+
+def test_a_recipe_of_any_objective_and_data_set_has_a_space_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"dataset": "digits", "objective": "beta_tcvae", "architecture": "mlp", "training": {"learning_rate": 1e-3}}
+    recipe = Recipe(
+        purpose="made", source="made", settings=settings, epochs=2, fast_steps=10, image_shape=(1, 8, 8), figures=("losses",)
+    )
+    monkeypatch.setattr("study.around.load_recipe", lambda name: recipe)
+    space = load_space("around_made")
+    assert set(space.space.start[0]) == {"learning_rate", "latent_dim"}
+    optuna_study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    assert space.configure(optuna_study.ask(), STEPS).objective == "beta_tcvae"
