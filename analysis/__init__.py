@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from analysis.load import Studies, load_registry, load_study
+    from analysis.tables.load import Studies, load_registry, load_study
 
 __all__ = ["Studies", "load_registry", "load_study"]
 
@@ -23,7 +23,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module("analysis.load"), name)
+    return getattr(import_module("analysis.tables.load"), name)
 
 
 def __dir__() -> list[str]:

@@ -23,19 +23,18 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from analysis.batchrank_tables import alarm_table, comparison_table, explanation_table, gain_table, quality_table
-from analysis.open_model import OpenModel, open_model
+from analysis.ranking.open_model import OpenModel, open_model
+from analysis.tables.batchrank import alarm_table, comparison_table, explanation_table, gain_table, quality_table
 from models.codec import Codec, TorchCodec
 from models.config import VAEConfig
 from models.errors import UserError
 from models.files import write_atomically
-from models.outlier_score import SCORES
+from models.outlier_scores import SCORES
 from registry.console import AsJson, Registry, command_line, print_json, run
 from study.batchrank.bench import CONTROLS, Bench, all_methods, standard_cells
 from study.batchrank.cells import Cell, Role
 from study.batchrank.sample import LOWLEVEL, Sample, lowlevel_dataset, sample_of
-from study.dataset import Dataset, Part
-from study.datasets import load_dataset
+from study.datasets import Dataset, Part, load_dataset
 
 __all__ = ["app", "batchrank", "tables"]
 

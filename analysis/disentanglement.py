@@ -22,11 +22,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from analysis.caveats import caveats, provenance
-from analysis.load import load_study
-from analysis.names import axis_label, looks, number
-from analysis.style import caption, new_figure, png, themed
-from analysis.tradeoff import output_folder
+from analysis.figures.style import caption, new_figure, png, themed
+from analysis.tables.caveats import caveats, provenance
+from analysis.tables.load import load_study
+from analysis.tables.names import axis_label, looks, number
+from analysis.tables.tradeoff import output_folder
 from models.errors import UserError
 from models.files import write_atomically
 from registry.console import AsJson, command_line, print_json, print_table, run
@@ -58,7 +58,7 @@ def main(
     """Print the table; write it and the figure."""
     loaded = load_study(*studies)
     if measured:
-        from analysis.measured import measure  # torch: only when it is asked for
+        from analysis.tables.measured import measure  # torch: only when it is asked for
 
         loaded = measure(loaded, MEASURED, data)
     models = loaded.distinct

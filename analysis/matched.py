@@ -23,15 +23,15 @@ import pandas as pd
 import typer
 from scipy.stats import binomtest
 
-from analysis.caveats import caveats, provenance
-from analysis.load import Studies, knobs, load_study
-from analysis.names import axis_label, find_metric, knob_label, number
-from analysis.style import caption, legend_outside, new_figure, png, say_empty, themed
-from analysis.tradeoff import output_folder
+from analysis.figures.style import caption, legend_outside, new_figure, png, say_empty, themed
+from analysis.tables.caveats import caveats, provenance
+from analysis.tables.load import Studies, knobs, load_study
+from analysis.tables.names import axis_label, find_metric, knob_label, number
+from analysis.tables.tradeoff import output_folder
 from models.errors import UserError
 from models.files import write_atomically
 from registry.console import AsJson, command_line, print_json, print_table, run
-from study.statistics import median_interval
+from study.records.intervals import median_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

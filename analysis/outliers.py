@@ -16,31 +16,24 @@ from typing import TYPE_CHECKING, Annotated
 import pandas as pd
 import typer
 
-from analysis.caveats import caveats, provenance
 from analysis.figures.outliers import outlier_ranking
 from analysis.figures.pareto import pareto
-from analysis.load import Studies, load_study
-from analysis.names import metric_name, number
-from analysis.reporting.parts import Section, Table, picture
-from analysis.style import caption, new_figure, png, themed
-from analysis.tradeoff import output_folder
+from analysis.figures.style import caption, new_figure, png, themed
+from analysis.reporting.outliers import ABSENT, outlier_keys, outlier_table
+from analysis.tables.caveats import caveats, provenance
+from analysis.tables.load import Studies, load_study
+from analysis.tables.names import number
+from analysis.tables.tradeoff import output_folder
 from models.errors import UserError
 from models.files import write_atomically
 from registry.console import AsJson, command_line, make_console, print_json, print_table, run
-from study.metrics import plugin_of
-from study.statistics import summary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["app", "outlier_keys", "outlier_section", "outlier_table"]
+__all__ = ["app"]
 
 app = command_line("Compare how well the models of studies rank odd pictures.")
-PLUGINS = ("outlier", "context_gain", "explanation_hit")
-ABSENT = (
-    "This study recorded no outlier ranking. Measure published models with `python -m analysis.batchrank MODEL…`, "
-    "or search a space whose metrics include them: dsprites_outliers does."
-)
 
 
 @app.command()
@@ -67,36 +60,6 @@ def main(
     for line in caveats(loaded):
         console.print(f"note: {line}")
     console.print(f"written   {target / 'outliers.png'}")
-
-
-def outlier_keys(studies: Studies) -> list[str]:
-    """The outlier-ranking metrics that usable trials have."""
-    return [key for key in studies.measured if plugin_of(key) in PLUGINS]
-
-
-def outlier_table(studies: Studies) -> pd.DataFrame:
-    """One row a study, kind of objective and outlier metric: median over trials, low, high, n."""
-    columns = ["study", "variant", "value", "median", "low", "high", "n"]
-    keys = outlier_keys(studies)
-    return summary(studies.usable, ["study", "variant"], keys) if keys else pd.DataFrame(columns=columns)
-
-
-def outlier_section(studies: Studies) -> Section:
-    """The report's chapter: the table and each outlier metric against the first searched one."""
-    keys = outlier_keys(studies)
-    if not keys:
-        return Section("Rankings of odd pictures", [ABSENT])
-    table = outlier_table(studies)
-    rows = [[number(cell) for cell in row] for row in table.itertuples(index=False)]
-    shown = Table("By kind of objective, medians over trials", list(table.columns), rows, left=("study", "variant", "value"))
-    first = next(key for key in studies.metrics.index if key not in keys)
-    pictures = [
-        picture(
-            lambda ax, key=key: pareto(studies.trials, first, key, ax=ax), f"{metric_name(first)} against {metric_name(key)}."
-        )
-        for key in keys[:2]
-    ]
-    return Section("Rankings of odd pictures", pictures=pictures, tables=[shown])
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -15,17 +15,16 @@ import pandas as pd
 import typer
 from rich.table import Table
 
-from analysis.caveats import caveats, provenance
-from analysis.figures.pareto import front_rows, pareto
-from analysis.load import Studies, directions_of, home, knobs, load_study
-from analysis.names import ARROWS, find_metric, knob_label, metric_name, number
-from analysis.style import caption, new_figure, png, themed
-from models.errors import UserError
+from analysis.figures.pareto import pareto
+from analysis.figures.style import caption, new_figure, png, themed
+from analysis.tables.caveats import caveats, provenance
+from analysis.tables.load import Studies, load_study
+from analysis.tables.names import ARROWS, find_metric, knob_label, metric_name, number
+from analysis.tables.tradeoff import by_variant, metric_pair, output_folder, tradeoff_table
 from models.files import write_atomically
 from registry.console import AsJson, command_line, make_console, print_json, run
-from study.folder import runs_folder
 
-__all__ = ["app", "by_variant", "metric_pair", "tradeoff_table"]
+__all__ = ["app"]
 
 app = command_line("Show which trials trade one metric best for another, by kind of objective.")
 
@@ -57,56 +56,6 @@ def main(
     console.print(f"          {target / 'tradeoff.csv'}")
 
 
-def metric_pair(studies: Studies, x: str | None = None, y: str | None = None) -> tuple[str, str]:
-    """The two metrics to plot: the first two that all these studies searched, or have.
-
-    Raises `UserError` for an unknown metric, or when the studies share fewer than two.
-    """
-    have = studies.measured
-    shared = [key for key in have if studies.usable.groupby("study")[key].apply(lambda v: v.notna().any()).all()]
-    for key in (x, y):
-        if key is not None and key not in have:
-            raise UserError(
-                f"unknown metric {key!r}: {'these studies have' if have else 'no usable trial has any;'} {', '.join(have)}"
-            )
-    if studies.usable.empty:
-        raise UserError(f"no usable trial yet in {', '.join(studies.folders)}: a trade-off needs one that is complete")
-    rest = [key for key in dict.fromkeys([*studies.searched, *shared]) if key in shared and key not in (x, y)]
-    chosen = [key or (rest.pop(0) if rest else None) for key in (x, y)]
-    if chosen[0] is None or chosen[1] is None:
-        raise UserError(f"a trade-off needs two metrics that all studies have, but they share: {', '.join(shared) or 'none'}")
-    return chosen[0], chosen[1]
-
-
-def tradeoff_table(studies: Studies, x: str, y: str) -> pd.DataFrame:
-    """Usable trials with both metrics, best `x` first, and whether each is on its setting's front."""
-    rows = studies.usable.dropna(subset=[x, y])
-    fronts = [front_rows(group, x, y) for _, group in rows.groupby("setting")]
-    on_front = {(row["study"], row["trial"]) for front in fronts for _, row in front.iterrows()}
-    others = [key for key in studies.measured if key not in (x, y)]
-    columns = ["study", "trial", "variant", x, y, *others, "n_replicates", *knobs(rows), "config_digest"]
-    table = rows[list(dict.fromkeys(columns))].assign(
-        front=[(row["study"], row["trial"]) in on_front for _, row in rows.iterrows()]
-    )
-    return table.sort_values(x, ascending=directions_of([x])[0] == "minimize").reset_index(drop=True)
-
-
-def by_variant(studies: Studies, x: str, y: str) -> pd.DataFrame:
-    """One row a kind of objective: trials ended, usable, on the front; best and median of both metrics; of several studies
-    each on its own."""
-    table = tradeoff_table(studies, x, y)
-    rows: list[dict[str, Any]] = []
-    for (study, variant), group in studies.trials.dropna(subset=["variant"]).groupby(["study", "variant"]):
-        usable = table[(table["study"] == study) & (table["variant"] == variant)]
-        row: dict[str, Any] = {"study": study} if len(studies.folders) > 1 else {}
-        row |= {"variant": variant, "trials": len(group), "usable": len(usable), "front": int(usable["front"].sum())}
-        for key, direction in zip((x, y), directions_of([x, y]), strict=True):
-            row |= {f"best {key}": usable[key].min() if direction == "minimize" else usable[key].max()}
-            row |= {f"median {key}": usable[key].median()}
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
 def draw(studies: Studies, x: str, y: str) -> bytes:
     """tradeoff.png"""
     with themed():
@@ -115,13 +64,6 @@ def draw(studies: Studies, x: str, y: str) -> bytes:
         ax.set_title(f"{metric_name(x)} against {metric_name(y)}")
         caption(figure, provenance(studies) + " · validation images · numbers are trials")
         return png(figure)
-
-
-def output_folder(studies: Studies) -> Path:
-    """Where a command writes when it is not told: beside the study, or under comparisons/ for several."""
-    if len(studies.folders) == 1:
-        return home(next(iter(studies.folders.values()))) / "figures"
-    return runs_folder() / "comparisons" / "+".join(name.replace("/", "-") for name in studies.folders)
 
 
 def _front_table(studies: Studies, table: pd.DataFrame, x: str, y: str) -> Table:

@@ -9,16 +9,30 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.progress import Progress, track
 
 from models.errors import UserError
 
-__all__ = ["AsJson", "Registry", "command_line", "duration", "make_console", "print_json", "print_table", "run"]
+__all__ = [
+    "AsJson",
+    "Registry",
+    "bar",
+    "command_line",
+    "duration",
+    "make_console",
+    "print_json",
+    "print_table",
+    "progress",
+    "run",
+]
+
+Item = TypeVar("Item")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Registry = Annotated[
@@ -85,3 +99,15 @@ def duration(seconds: float) -> str:
 def _fail(message: str) -> None:
     print(f"error: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(2)
+
+
+def bar() -> Progress:
+    """A progress bar on standard error; silent where that is not a terminal."""
+    console = Console(stderr=True)
+    return Progress(console=console, transient=True, disable=not console.is_terminal)
+
+
+def progress(items: Iterable[Item], total: int, description: str) -> Iterable[Item]:
+    """`items`, with a progress bar like `bar`."""
+    console = Console(stderr=True)
+    return track(items, description, total=total, console=console, transient=True, disable=not console.is_terminal)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.pictures import open_picture
+from models.preprocessing import open_picture
 from registry.errors import RegistryError
 from registry.manifest import Manifest, Signature
 from registry.place import registry_folder

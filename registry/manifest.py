@@ -15,7 +15,7 @@ from pydantic import Field, JsonValue, StringConstraints, ValidationError, model
 
 from models.config import Config, VAEConfig
 from models.errors import explain
-from models.pictures import Preprocessing
+from models.preprocessing import Preprocessing
 from registry.disk import canonical_json, sha256
 from registry.errors import RegistryError
 from registry.names import check_file_name
@@ -90,7 +90,7 @@ class FileRecord(Config):
 
 
 class DatasetRecord(Config):
-    """What it was trained on.  source: "official", "drawn" … (see `study.dataset`); digest: of the content."""
+    """What it was trained on.  source: "official", "drawn" … (see `study.datasets`); digest: of the content."""
 
     name: str
     source: str

@@ -21,11 +21,10 @@ from numpy.typing import NDArray
 from models.codec import Codec, TorchCodec
 from models.config import VAEConfig
 from models.errors import UserError
-from study.dataset import Dataset, Part
-from study.encoding import Baseline, Encoding, encode
-from study.metric import Cost
-from study.metrics import compute, metric_of, plugins_of, possible_metrics, requested
-from study.points import Points
+from study.datasets import Dataset, Part
+from study.evidence.encoding import Baseline, Encoding, encode
+from study.evidence.points import Points
+from study.metrics import Cost, compute, metric_of, plugins_of, possible_metrics, requested
 
 __all__ = ["EVALUATOR", "Evaluation", "check_metrics", "collapsed", "evaluate_codec", "evaluate_seeds", "possible"]
 

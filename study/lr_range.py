@@ -23,8 +23,8 @@ from models.errors import UserError
 from models.files import write_atomically
 from registry.console import AsJson, command_line, make_console, print_json, run
 from study.datasets import data_folder
-from study.folder import runs_folder
 from study.recipes import RECIPES
+from study.records.folder import runs_folder
 
 __all__ = ["RangeTest", "app", "main", "range_test", "suggestion"]
 
@@ -60,9 +60,9 @@ def main(
     """Test the recipe NAME; writes lr_range.png and lr_range.json into `runs/<recipe>/`."""
     if name is None:
         raise UserError(f"give the name of a recipe: {', '.join(RECIPES.names())}")
-    from study import figures
-    from study.recipe.opening import Request, open_recipe
-    from study.recipe.pictures.curves import range_test as picture
+    from study.figures import models as figures
+    from study.figures.curves import range_test as picture
+    from study.reproduction.opening import Request, open_recipe
 
     console = Console(file=sys.stderr, highlight=False, soft_wrap=True) if as_json else make_console()
     request = Request(
@@ -93,7 +93,7 @@ def range_test(config, dataset, low: float = 1e-6, high: float = 1.0, seed: int 
     import torch
 
     from study.config import run_seed
-    from study.train import Run
+    from study.training.run import Run
 
     if not 0 < low < high <= 1:
         raise UserError(f"0 < low < high <= 1 must hold, but got low={low:g}, high={high:g}")

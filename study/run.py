@@ -17,11 +17,11 @@ from models.errors import UserError
 from registry.console import command_line, make_console, run
 from registry.place import registry_folder
 from study.datasets import data_folder
-from study.folder import StudyFolder, runs_folder
-from study.space import AROUND, SPACES, load_space
+from study.records.folder import StudyFolder, runs_folder
+from study.spaces import AROUND, SPACES, load_space
 
 if TYPE_CHECKING:
-    from study.plan import Request
+    from study.search.plan import Request
 
 __all__ = ["app", "main"]
 
@@ -69,7 +69,7 @@ def main(
     if len(asked) != 1:
         raise UserError(f"give exactly one of --space, --resume, --extend (or --list); spaces: {', '.join(SPACES.names())}")
     if address is not None:
-        from study.plan import check_address
+        from study.search.plan import check_address
 
         check_address(address)
     runs = runs_folder(out)
@@ -77,7 +77,7 @@ def main(
         folder = StudyFolder.find(asked[0], runs)
         _continue(folder, resume is None, trials, dry_run=dry_run)
     else:
-        from study.plan import Request
+        from study.search.plan import Request
 
         folder = StudyFolder.new(runs, name or f"{space}-{time.strftime('%Y%m%d-%H%M%S')}")
         request = Request(
@@ -87,14 +87,15 @@ def main(
         )  # fmt: skip
         _begin(folder, request, dry_run=dry_run)
     if not dry_run:
-        from study.job import search_and_publish
+        from study.search.job import search_and_publish
 
         search_and_publish(folder, address, registry_folder(registry), console, confirm)
 
 
 def _begin(folder: StudyFolder, request: Request, *, dry_run: bool) -> None:
     """Plan a new study, say what it will be, and write its record."""
-    from study.plan import check_disk, describe, plan
+    from study.search.estimate import describe
+    from study.search.plan import check_disk, plan
 
     record, dataset = plan(request)
     check_disk(folder.path.parent, record)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from study.dataset import Dataset
-from study.datasets import load_dataset
+from study.datasets import Dataset, load_dataset
 
 os.environ["VAE_OFFLINE"] = "1"  # here rather than in a fixture, so that every process a test starts inherits it
 

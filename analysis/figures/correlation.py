@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.load import directions_of
-from analysis.names import metric_name
-from analysis.style import current, say_empty
+from analysis.figures.style import current, say_empty
+from analysis.tables.load import directions_of
+from analysis.tables.names import metric_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

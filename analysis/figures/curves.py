@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from analysis.names import metric_name
-from analysis.style import current, legend_outside, say_empty
+from analysis.figures.style import current, legend_outside, say_empty
+from analysis.tables.names import metric_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from analysis.load import groups
-from analysis.names import axis_label, in_nats, knob_label, looks
-from analysis.style import current, legend_outside, log_scale, say_empty
-from study.statistics import median_interval
+from analysis.figures.style import current, legend_outside, log_scale, say_empty
+from analysis.tables.load import groups
+from analysis.tables.names import axis_label, in_nats, knob_label, looks
+from study.records.intervals import median_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

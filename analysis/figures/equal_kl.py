@@ -1,7 +1,8 @@
 """γ decay against constant γ against β at equal KL: the project's own question, as two figures.
 
 `against_kl` shows every trial: who reconstructs better (or is better disentangled) for the KL it pays.
-`differences` shows the median difference of each pair of kinds over trials matched by KL (`analysis.equal_kl`), with intervals.
+`differences` shows the median difference of each pair of kinds over trials matched by KL (`analysis.tables.equal_kl`),
+with intervals.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.equal_kl import LEAST_CLEAR
-from analysis.load import groups
-from analysis.names import axis_label, find_metric, in_nats, looks, metric_name
-from analysis.style import current, legend_outside, log_scale, say_empty
+from analysis.figures.style import current, legend_outside, log_scale, say_empty
+from analysis.tables.equal_kl import LEAST_CLEAR
+from analysis.tables.load import groups
+from analysis.tables.names import axis_label, find_metric, in_nats, looks, metric_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,7 +1,7 @@
 """How the area that the trials dominate grows over the search: does it still find something?
 
-The reference is the worst usable value of each metric (`analysis.hypervolume`), and the curve is a share of its last value, so
-only its shape has a meaning.  A setting (data and budget) has its own curve.
+The reference is the worst usable value of each metric (`analysis.tables.hypervolume`), and the curve is a share of its last
+value, so only its shape has a meaning.  A setting (data and budget) has its own curve.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from analysis.hypervolume import hypervolume_over_trials, worst_point
-from analysis.load import directions_of, groups
-from analysis.style import current, legend_outside, say_empty
+from analysis.figures.style import current, legend_outside, say_empty
+from analysis.tables.hypervolume import hypervolume_over_trials, worst_point
+from analysis.tables.load import directions_of, groups
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

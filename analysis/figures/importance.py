@@ -1,4 +1,4 @@
-"""Which knobs matter, as bars with the spread over repeats (`analysis.importance`)."""
+"""Which knobs matter, as bars with the spread over repeats (`analysis.tables.importance`)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.importance import LEAST
-from analysis.names import knob_label, metric_name
-from analysis.style import current, say_empty
+from analysis.figures.style import current, say_empty
+from analysis.tables.importance import LEAST
+from analysis.tables.names import knob_label, metric_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

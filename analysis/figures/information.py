@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.style import current
-from study.information import entropies, mutual_information
+from analysis.figures.style import current
+from study.evidence.information import entropies, mutual_information
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

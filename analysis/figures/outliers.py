@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.batchrank_tables import quality_table
-from analysis.style import current, say_empty
+from analysis.figures.style import current, say_empty
+from analysis.tables.batchrank import quality_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,16 +12,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.load import directions_of, groups
-from analysis.names import axis_label, in_nats, looks
-from analysis.style import current, legend_outside, log_scale, say_empty
-from study.pareto import pareto_front
-from study.statistics import median_interval
+from analysis.figures.style import current, legend_outside, log_scale, say_empty
+from analysis.tables.load import groups
+from analysis.tables.names import axis_label, in_nats, looks
+from analysis.tables.tradeoff import _plotted, front_rows
+from study.records.intervals import median_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["front_rows", "pareto", "staircase"]
+__all__ = ["pareto", "staircase"]
 
 
 def pareto(
@@ -52,12 +52,6 @@ def pareto(
     return ax
 
 
-def front_rows(trials: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
-    """The trials on the front of these two metrics, best `x` first."""
-    rows = _plotted(trials, x, y)
-    return rows.iloc[pareto_front(rows[[x, y]].to_numpy(dtype=float), directions_of([x, y]))] if len(rows) else rows
-
-
 def staircase(front: NDArray[np.float64]) -> NDArray[np.float64]:
     """Corners of the boundary between front points (n, 2) ordered by the first metric: right, then up or down.
 
@@ -68,12 +62,6 @@ def staircase(front: NDArray[np.float64]) -> NDArray[np.float64]:
     path = np.empty((2 * len(front) - 1, 2))
     path[::2], path[1::2] = front, corners
     return path
-
-
-def _plotted(trials: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
-    if not {x, y} <= set(trials.columns):
-        return trials.iloc[:0]
-    return trials[trials["usable"] & trials[x].notna() & trials[y].notna()]
 
 
 def _draw_front(ax: Axes, rows: pd.DataFrame, x: str, y: str, label: str) -> None:

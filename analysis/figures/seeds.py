@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.names import axis_label, looks, metric_name
-from analysis.style import current, legend_outside, say_empty
+from analysis.figures.style import current, legend_outside, say_empty
+from analysis.tables.names import axis_label, looks, metric_name
+from analysis.tables.statistics import variance_explained
 from models.errors import UserError
-from study.statistics import median_interval, variance_explained
+from study.records.intervals import median_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

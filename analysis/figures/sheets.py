@@ -1,6 +1,6 @@
 """Several models side by side: what they reconstruct of the same images, and what their latents do to one of them.
 
-Sheets are drawn pixel for pixel (`study.figures.image_sheet`), for torch models and exported ones alike.
+Sheets are drawn pixel for pixel (`study.figures.models.image_sheet`), for torch models and exported ones alike.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.trial_models import TrialModel
+from analysis.tables.trial_models import TrialModel
 from models.codec import Codec
-from study.figures import TRAVERSED, image_sheet
+from study.figures.models import TRAVERSED, image_sheet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.equal_kl import CALIPER, equal_kl_table, verdicts
 from analysis.figures.correlation import correlation, rank_correlations
 from analysis.figures.curves import kl_per_latent, learning_curves, schedules
 from analysis.figures.effect import effect
 from analysis.figures.equal_kl import against_kl, differences
 from analysis.figures.importance import importance
 from analysis.figures.seeds import ONE_SEED, seed_spread, variance_parts
-from analysis.importance import LEAST, knob_importance
-from analysis.load import Studies, groups, knobs
-from analysis.names import knob_label, metric_name, number
 from analysis.reporting.parts import Picture, Section, Table, picture
+from analysis.tables.equal_kl import CALIPER, equal_kl_table, verdicts
+from analysis.tables.importance import LEAST, knob_importance
+from analysis.tables.load import Studies, groups, knobs
+from analysis.tables.names import knob_label, metric_name, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

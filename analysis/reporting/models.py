@@ -8,16 +8,16 @@ import pandas as pd
 
 from analysis.figures.information import information_matrix, information_table
 from analysis.figures.sheets import reconstruction_sheet, traversal_sheet
-from analysis.load import Studies, shown_name
-from analysis.names import number
 from analysis.reporting.parts import Picture, Section, Table, picture, sheet
-from analysis.trial_models import TrialModel, open_dataset, open_trials
+from analysis.tables.load import Studies, shown_name
+from analysis.tables.names import number
+from analysis.tables.trial_models import TrialModel, open_dataset, open_trials
 from models.errors import UserError
 from registry.errors import RegistryError
 from registry.place import registry_folder
 from registry.store import Store
 from registry.views import Filter, listing
-from study.dataset import Dataset
+from study.datasets import Dataset
 
 __all__ = ["models", "published"]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from analysis.style import new_figure, svg, themed
+from analysis.figures.style import new_figure, svg, themed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

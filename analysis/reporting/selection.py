@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.load import Studies
-from analysis.names import metric_name, number
 from analysis.reporting.parts import Section, Table
+from analysis.tables.load import Studies
+from analysis.tables.names import metric_name, number
+from analysis.tables.statistics import LEAST_CANDIDATES, selection
 from study.metrics import metric_of
-from study.statistics import LEAST_CANDIDATES, selection
 
 __all__ = ["label_free", "selection_table"]
 
 
 def selection_table(studies: Studies) -> pd.DataFrame:
-    """One row for each label-free criterion and each metric that reads labels; see `study.statistics.selection`.
+    """One row for each label-free criterion and each metric that reads labels; see `study.records.intervals.selection`.
 
     Empty without usable trials that have both.
     """

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import nn
 
 from models import config as base
-from models.conv import ConvPlan, conv_decoder, conv_encoder
+from models.architectures._conv import ConvPlan, conv_decoder, conv_encoder
 
 __all__ = ["Config", "decoder", "encoder"]
 

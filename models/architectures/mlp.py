@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import nn
 
 from models import config as base
-from models.layers import linear_stack
+from models.architectures._layers import linear_stack
 
 __all__ = ["Config", "decoder", "encoder"]
 

@@ -23,7 +23,7 @@ from pydantic import Field
 from torch import Tensor
 
 from models import config as base
-from models import objective
+from models import objectives
 from models.errors import UserError
 from models.vae import Terms
 
@@ -39,7 +39,7 @@ class Config(base.Config):
     sampling: Sampling = "weighted"
 
 
-class Objective(objective.Objective):
+class Objective(objectives.Objective):
     """recon + KL + (β − 1)·TC, batch mean."""
 
     config: Config

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from models import config as base
-from models import objective
+from models import objectives
 from models.schedules import Shape, cyclic, ramp
 from models.vae import Terms
 
@@ -47,7 +47,7 @@ class Config(base.Config):
         return self
 
 
-class Objective(objective.Objective):
+class Objective(objectives.Objective):
     """recon + β(t)·KL, batch mean."""
 
     config: Config

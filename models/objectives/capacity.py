@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from models import config as base
-from models import objective
+from models import objectives
 from models.schedules import Shape, ramp
 from models.vae import Terms
 
@@ -43,7 +43,7 @@ class Config(base.Config):
         return self
 
 
-class Objective(objective.Objective):
+class Objective(objectives.Objective):
     """recon + γ(t)·|KL − C(t)|, batch mean."""
 
     config: Config

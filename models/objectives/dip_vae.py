@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from models import config as base
-from models import objective
+from models import objectives
 from models.vae import Terms
 
 __all__ = ["Config", "Objective"]
@@ -29,7 +29,7 @@ class Config(base.Config):
     lambda_d: float | None = Field(default=None, ge=0, le=100_000, description="None: 10·lambda_od for I, lambda_od for II")
 
 
-class Objective(objective.Objective):
+class Objective(objectives.Objective):
     """recon + KL + the covariance penalty, over the batch."""
 
     config: Config

@@ -18,7 +18,7 @@ from torch.func import functional_call
 from torch.nn import functional as F
 
 from models import config as base
-from models import objective
+from models import objectives
 from models.vae import Terms
 
 __all__ = ["Config", "Objective", "shuffle_latents"]
@@ -32,7 +32,7 @@ class Config(base.Config):
     layers: int = Field(default=6, ge=1, le=20)
 
 
-class Objective(objective.Objective):
+class Objective(objectives.Objective):
     """recon + KL + γ·TC, batch mean; owns the discriminator."""
 
     config: Config

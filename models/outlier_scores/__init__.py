@@ -4,6 +4,33 @@
     CONTEXT: bool                      whether it looks at the rest of the batch
     score(batch, context) -> Scores    one number a picture, higher = odder
 
-See `models.outlier_score` for what these are.  Which score is the default, and the measurements behind that choice, are in
-`study.batchrank`.
+See `models/outlier_scores/_contract.py` for what these are.  Which score is the default, and the measurements behind that choice,
+are in `study.batchrank`.
 """
+
+from models.outlier_scores._contract import (
+    DEFAULT_SCORE,
+    SCORES,
+    Batch,
+    Floats,
+    Rows,
+    Scores,
+    needs,
+    score_batch,
+)
+from models.outlier_scores._robust import aggregate_moments
+from models.outlier_scores._tail import ENOUGH, stands_out
+
+__all__ = [
+    "DEFAULT_SCORE",
+    "ENOUGH",
+    "SCORES",
+    "Batch",
+    "Floats",
+    "Rows",
+    "Scores",
+    "aggregate_moments",
+    "needs",
+    "score_batch",
+    "stands_out",
+]

@@ -27,8 +27,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit
 
-from models.outlier_score import Batch, Floats, Rows, Scores
-from models.robust import TINY, aggregate_moments, mad
+from models.outlier_scores._contract import Batch, Floats, Rows, Scores
+from models.outlier_scores._robust import TINY, aggregate_moments, mad
 
 __all__ = ["CONTEXT", "NEEDS", "score"]
 

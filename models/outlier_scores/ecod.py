@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import skew
 
-from models.outlier_score import Batch, Floats, Rows, Scores
+from models.outlier_scores._contract import Batch, Floats, Rows, Scores
 
 __all__ = ["CONTEXT", "NEEDS", "score"]
 

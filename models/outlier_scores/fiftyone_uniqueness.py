@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.neighbours import nearest_distances
-from models.outlier_score import Batch, Rows, Scores
+from models.outlier_scores._contract import Batch, Rows, Scores
+from models.outlier_scores._neighbours import nearest_distances
 
 __all__ = ["CONTEXT", "NEEDS", "score"]
 

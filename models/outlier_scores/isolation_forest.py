@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sklearn.ensemble import IsolationForest
 
-from models.outlier_score import Batch, Rows, Scores, canonical_order
+from models.outlier_scores._contract import Batch, Rows, Scores, canonical_order
 
 __all__ = ["CONTEXT", "NEEDS", "score"]
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.outlier_score import Batch, Floats, Rows, Scores
-from models.robust import TINY, aggregate_moments, winsorised
+from models.outlier_scores._contract import Batch, Floats, Rows, Scores
+from models.outlier_scores._robust import TINY, aggregate_moments, winsorised
 
 __all__ = ["CONTEXT", "NEEDS", "score"]
 

@@ -10,9 +10,9 @@ import math
 
 import numpy as np
 
-from models.neighbours import nearest_distances
-from models.outlier_score import Batch, Rows, Scores
-from models.robust import aggregate_moments
+from models.outlier_scores._contract import Batch, Rows, Scores
+from models.outlier_scores._neighbours import nearest_distances
+from models.outlier_scores._robust import aggregate_moments
 
 __all__ = ["CONTEXT", "NEEDS", "score"]
 

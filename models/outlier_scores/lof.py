@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from sklearn.neighbors import LocalOutlierFactor
 
-from models.outlier_score import Batch, Rows, Scores
+from models.outlier_scores._contract import Batch, Rows, Scores
 
 __all__ = ["CONTEXT", "NEEDS", "score"]
 

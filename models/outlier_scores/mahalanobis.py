@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 from sklearn.covariance import oas
 
-from models.outlier_score import Batch, Rows, Scores
-from models.robust import TINY
+from models.outlier_scores._contract import Batch, Rows, Scores
+from models.outlier_scores._robust import TINY
 
 __all__ = ["CONTEXT", "NEEDS", "score"]
 

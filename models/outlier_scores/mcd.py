@@ -12,8 +12,8 @@ import warnings
 import numpy as np
 from sklearn.covariance import MinCovDet
 
-from models.outlier_score import Batch, Floats, Rows, Scores, canonical_order
-from models.robust import TINY, mad
+from models.outlier_scores._contract import Batch, Floats, Rows, Scores, canonical_order
+from models.outlier_scores._robust import TINY, mad
 
 __all__ = ["CONTEXT", "NEEDS", "score"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.distance import cdist, pdist
 
-from models.outlier_score import Batch, Floats, Rows, Scores
+from models.outlier_scores._contract import Batch, Floats, Rows, Scores
 
 __all__ = ["CONTEXT", "NEEDS", "score"]
 

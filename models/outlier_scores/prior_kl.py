@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.outlier_score import Batch, Rows, Scores
+from models.outlier_scores._contract import Batch, Rows, Scores
 
 __all__ = ["CONTEXT", "NEEDS", "score"]
 

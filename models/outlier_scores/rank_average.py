@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import rankdata
 
-from models.outlier_score import Batch, Rows, Scores, score_batch
+from models.outlier_scores._contract import Batch, Rows, Scores, score_batch
 
 __all__ = ["CONTEXT", "MEMBERS", "NEEDS", "score"]
 

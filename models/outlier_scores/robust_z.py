@@ -7,8 +7,8 @@ Additive, O(nD), and usable from a handful of pictures, because it estimates two
 
 from __future__ import annotations
 
-from models.outlier_score import Batch, Rows, Scores
-from models.robust import aggregate_moments
+from models.outlier_scores._contract import Batch, Rows, Scores
+from models.outlier_scores._robust import aggregate_moments
 
 __all__ = ["CONTEXT", "NEEDS", "score"]
 

@@ -17,12 +17,11 @@ from typing import Any
 import numpy as np
 
 from models.errors import UserError
-from models.outlier_score import DEFAULT_SCORE, SCORES, Floats, Scores, needs, score_batch
-from models.tail import stands_out
+from models.outlier_scores import DEFAULT_SCORE, SCORES, Floats, Scores, needs, score_batch, stands_out
 from study.batchrank.cells import Cell, Drawn, draw
 from study.batchrank.quality import ranking_quality
 from study.batchrank.sample import Sample
-from study.information import mutual_information
+from study.evidence.information import mutual_information
 
 __all__ = ["CONTROLS", "Bench", "all_methods", "standard_cells"]
 

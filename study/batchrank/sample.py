@@ -20,10 +20,10 @@ from scipy.ndimage import gaussian_filter, zoom
 from models.codec import Codec
 from models.config import VAEConfig
 from models.errors import UserError
-from models.outlier_score import Batch, Rows
+from models.outlier_scores import Batch, Rows
 from study.batchrank.cells import Ints, Role, Subject, pairs_of
-from study.dataset import Dataset, Part
-from study.encoding import Encoding, encode
+from study.datasets import Dataset, Part
+from study.evidence.encoding import Encoding, encode
 
 __all__ = ["LOWLEVEL", "Sample", "lowlevel_dataset", "sample_of", "subjects"]
 

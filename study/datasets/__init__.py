@@ -3,7 +3,7 @@
     load(data: Path, argument: str | None, **options) -> Dataset
 
 where `data` is the folder in which downloads and caches live and `argument` is what follows a colon in the name
-(`folder:PATH`).  See `study.dataset` for what they return.
+(`folder:PATH`).  See `study.datasets` for what they return.
 """
 
 from __future__ import annotations
@@ -14,9 +14,23 @@ from typing import Any
 
 from models.errors import UserError
 from models.plugins import Plugins
-from study.dataset import Dataset
+from study.datasets._dataset import PARTS, ArrayImages, Dataset, Images, PackedImages, Part, dataset_record
+from study.datasets._picture_files import save_pictures, skipped_note
 
-__all__ = ["DATASETS", "data_folder", "load_dataset"]
+__all__ = [
+    "DATASETS",
+    "PARTS",
+    "ArrayImages",
+    "Dataset",
+    "Images",
+    "PackedImages",
+    "Part",
+    "data_folder",
+    "dataset_record",
+    "load_dataset",
+    "save_pictures",
+    "skipped_note",
+]
 
 DATASETS = Plugins("study.datasets", kind="dataset")
 

@@ -22,11 +22,11 @@ import numpy as np
 import pandas as pd
 
 from models.errors import UserError
-from models.pictures import Preprocessing
-from study.cached_dataset import Description, cached_dataset
-from study.dataset import Dataset
-from study.download import DownloadError, check_reachable
-from study.picture_files import save_pictures, skipped_note
+from models.preprocessing import Preprocessing
+from study.datasets._cached import Description, cached_dataset
+from study.datasets._dataset import Dataset
+from study.datasets._download import DownloadError, check_reachable
+from study.datasets._picture_files import save_pictures, skipped_note
 
 __all__ = ["load"]
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from models.errors import UserError
-from study.cached_dataset import Description, cached_dataset, refuse_argument
-from study.dataset import Dataset, cut_validation
-from study.dataset_cache import save_chunks
-from study.download import DownloadError, download, file_md5
+from study.datasets._cache import save_chunks
+from study.datasets._cached import Description, cached_dataset, refuse_argument
+from study.datasets._dataset import Dataset, cut_validation
+from study.datasets._download import DownloadError, download, file_md5
 
 __all__ = ["load"]
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.errors import UserError
-from study.cached_dataset import refuse_argument
-from study.dataset import ArrayImages, Dataset, content_digest, random_parts
+from study.datasets._cached import refuse_argument
+from study.datasets._dataset import ArrayImages, Dataset, content_digest, random_parts
 
 __all__ = ["load"]
 

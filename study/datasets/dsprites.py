@@ -28,12 +28,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import UserError
-from study.cached_dataset import refuse_argument
-from study.dataset import PARTS, Dataset, PackedImages, content_digest
-from study.dataset_cache import open_array, prepared, progress, save_chunks
+from registry.console import progress
 from study.datasets import _dsprites_drawing as drawing
-from study.download import DownloadError, download, file_md5
-from study.factors import FactorGrid
+from study.datasets._cache import open_array, prepared, save_chunks
+from study.datasets._cached import refuse_argument
+from study.datasets._dataset import PARTS, Dataset, PackedImages, content_digest
+from study.datasets._download import DownloadError, download, file_md5
+from study.datasets._factor_grid import FactorGrid
 
 __all__ = ["GRID", "load", "parts_of_cells"]
 

@@ -6,7 +6,7 @@
                                         with one sub-folder a class
 
 Every file that Pillow can open counts, of any size, grey or colour; it is cropped to the middle and resized as
-`models.pictures.Preprocessing` says.  Other files are skipped and named in `notes`.  Hidden files are ignored.  Where the
+`models.preprocessing.Preprocessing` says.  Other files are skipped and named in `notes`.  Hidden files are ignored.  Where the
 owner made no parts, 10 % of the pictures chosen at random are for validation and 10 % for testing.
 """
 
@@ -23,10 +23,10 @@ import numpy as np
 from pydantic import ValidationError
 
 from models.errors import UserError, explain
-from models.pictures import Preprocessing
-from study.cached_dataset import Description, cached_dataset
-from study.dataset import PARTS, Dataset, cut_validation, random_parts
-from study.picture_files import save_pictures, skipped_note
+from models.preprocessing import Preprocessing
+from study.datasets._cached import Description, cached_dataset
+from study.datasets._dataset import PARTS, Dataset, cut_validation, random_parts
+from study.datasets._picture_files import save_pictures, skipped_note
 
 __all__ = ["load"]
 

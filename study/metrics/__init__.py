@@ -1,6 +1,6 @@
 """Metrics by name.  One file a metric, each with its formula, paper, range, direction, cost and known differences.
 
-    METRIC    the declaration (`study.metric.Metric`): family, keys, direction, range, unit, cost
+    METRIC    the declaration (`study.metrics.Metric`): family, keys, direction, range, unit, cost
     compute   the metric with the signature of its family
     and the metric as a plain function of arrays, under its own name: `from study.metrics.mig import mig`
 
@@ -30,10 +30,23 @@ from numpy.typing import NDArray
 
 from models.errors import UserError
 from models.plugins import Plugins
-from study.metric import COSTS, Cost, Direction, Metric
-from study.points import Points
+from study.evidence.points import Points
+from study.metrics._metric import COSTS, Cost, Direction, Metric
 
-__all__ = ["METRICS", "compute", "direction", "evaluate", "metric_of", "plugin_of", "plugins_of", "possible_metrics", "requested"]
+__all__ = [
+    "METRICS",
+    "Cost",
+    "Direction",
+    "Metric",
+    "compute",
+    "direction",
+    "evaluate",
+    "metric_of",
+    "plugin_of",
+    "plugins_of",
+    "possible_metrics",
+    "requested",
+]
 
 METRICS = Plugins("study.metrics", kind="metric")
 

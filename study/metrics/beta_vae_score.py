@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from study.metric import Metric
-from study.points import FactorRows, Points, check_codes
+from study.evidence.points import FactorRows, Points, check_codes
+from study.metrics._metric import Metric
 
 __all__ = ["METRIC", "beta_vae_score", "compute"]
 

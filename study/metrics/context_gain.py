@@ -6,10 +6,10 @@ its AUROC is ½ on average.  Range −1 … 1, at most about ½; higher is bette
 
 from __future__ import annotations
 
-from models.outlier_score import DEFAULT_SCORE
-from study.batchrank.trial import mean_of, trial_rows
-from study.encoding import Encoding
-from study.metric import Metric
+from models.outlier_scores import DEFAULT_SCORE
+from study.batchrank.quick import mean_of, trial_rows
+from study.evidence.encoding import Encoding
+from study.metrics._metric import Metric
 
 __all__ = ["METRIC", "compute"]
 

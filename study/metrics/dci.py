@@ -1,6 +1,6 @@
 """Disentanglement, completeness, informativeness with gradient-boosted trees (Eastwood & Williams 2018).
 
-Formulas: `study.importance`.  Range of each 0 … 1, higher is better.  Cost: minutes; on dSprites it grows 11,300 trees (100 for
+Formulas: `study.metrics._dci`.  Range of each 0 … 1, higher is better.  Cost: minutes; on dSprites it grows 11,300 trees (100 for
 each of the 113 factor values).  `dci_forest` takes seconds, but gives other numbers.
 
 As in disentanglement_lib: scikit-learn's GradientBoostingClassifier with its defaults (100 rounds, depth 3, learning rate
@@ -15,9 +15,9 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.ensemble import GradientBoostingClassifier
 
-from study.importance import DCI, dci_of
-from study.metric import Metric
-from study.points import TEST, TRAIN, Points, check_codes
+from study.evidence.points import TEST, TRAIN, Points, check_codes
+from study.metrics._dci import DCI, dci_of
+from study.metrics._metric import Metric
 
 __all__ = ["METRIC", "compute", "dci"]
 

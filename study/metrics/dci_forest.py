@@ -1,6 +1,6 @@
 """Disentanglement, completeness, informativeness with random forests: DCI in seconds.
 
-Formulas: `study.importance`.  Range of each 0 … 1, higher is better.  Cost: seconds.
+Formulas: `study.metrics._dci`.  Range of each 0 … 1, higher is better.  Cost: seconds.
 
 Eastwood & Williams 2018 themselves used random forests with a tuned depth; disentanglement_lib uses gradient boosting
 (`dci`).  The two give *different numbers*, so compare `dci_forest` only with `dci_forest`.  Here: 10 trees of depth 8 that
@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
-from study.importance import DCI, dci_of
-from study.metric import Metric
-from study.points import TEST, TRAIN, Points, check_codes
+from study.evidence.points import TEST, TRAIN, Points, check_codes
+from study.metrics._dci import DCI, dci_of
+from study.metrics._metric import Metric
 
 __all__ = ["METRIC", "compute", "dci_forest"]
 

@@ -7,9 +7,9 @@ spreads a factor over several latents can rank well and still explain badly: thi
 
 from __future__ import annotations
 
-from study.batchrank.trial import mean_of, trial_rows
-from study.encoding import Encoding
-from study.metric import Metric
+from study.batchrank.quick import mean_of, trial_rows
+from study.evidence.encoding import Encoding
+from study.metrics._metric import Metric
 
 __all__ = ["METRIC", "compute"]
 

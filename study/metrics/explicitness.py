@@ -23,8 +23,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from study.metric import Metric
-from study.points import TEST, TRAIN, Points, check_codes
+from study.evidence.points import TEST, TRAIN, Points, check_codes
+from study.metrics._metric import Metric
 
 __all__ = ["METRIC", "compute", "explicitness"]
 

@@ -17,8 +17,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from study.metric import Metric
-from study.points import ACTIVE, TRAIN, FactorRows, Points, check_codes
+from study.evidence.points import ACTIVE, TRAIN, FactorRows, Points, check_codes
+from study.metrics._metric import Metric
 
 __all__ = ["METRIC", "compute", "factor_vae_score"]
 

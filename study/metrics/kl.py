@@ -13,8 +13,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from study.encoding import Encoding
-from study.metric import Metric
+from study.evidence.encoding import Encoding
+from study.metrics._metric import Metric
 
 __all__ = ["METRIC", "compute", "kl"]
 

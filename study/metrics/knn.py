@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
 
-from study.metric import Metric
-from study.points import TEST, TRAIN, Points, check_codes
+from study.evidence.points import TEST, TRAIN, Points, check_codes
+from study.metrics._metric import Metric
 
 __all__ = ["METRIC", "compute", "knn"]
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from study.information import gaps
-from study.metric import Metric
-from study.points import TRAIN, Points, check_codes
+from study.evidence.information import gaps
+from study.evidence.points import TRAIN, Points, check_codes
+from study.metrics._metric import Metric
 
 __all__ = ["METRIC", "compute", "mig"]
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from study.information import gaps
-from study.metric import Metric
-from study.points import TRAIN, Points, check_codes
+from study.evidence.information import gaps
+from study.evidence.points import TRAIN, Points, check_codes
+from study.metrics._metric import Metric
 
 __all__ = ["METRIC", "compute", "mig_quantile"]
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from study.information import modularities
-from study.metric import Metric
-from study.points import ACTIVE, TRAIN, Points, check_codes
+from study.evidence.information import modularities
+from study.evidence.points import ACTIVE, TRAIN, Points, check_codes
+from study.metrics._metric import Metric
 
 __all__ = ["METRIC", "compute", "modularity_active"]
 

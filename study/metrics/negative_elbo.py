@@ -11,8 +11,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from study.encoding import DECODED, Encoding
-from study.metric import Metric
+from study.evidence.encoding import DECODED, Encoding
+from study.metrics._metric import Metric
 
 __all__ = ["METRIC", "compute", "negative_elbo"]
 

@@ -3,15 +3,15 @@
     outlier_auroc   area under the ROC curve, chance ½
     outlier_ap      average precision above its exact chance value: 0 chance, 1 perfect (negative: worse than chance)
 
-A cell of BatchRank for every ground-truth factor, or for the class: see `study.batchrank.trial`.  Higher is better.  Factors
+A cell of BatchRank for every ground-truth factor, or for the class: see `study.batchrank.quick`.  Higher is better.  Factors
 that a model does not encode count as chance, so the mean over factors is far from 1 for dSprites (shape, orientation).
 """
 
 from __future__ import annotations
 
-from study.batchrank.trial import mean_of, trial_rows
-from study.encoding import Encoding
-from study.metric import Metric
+from study.batchrank.quick import mean_of, trial_rows
+from study.evidence.encoding import Encoding
+from study.metrics._metric import Metric
 
 __all__ = ["METRIC", "compute"]
 

@@ -2,7 +2,7 @@
 
 Nats per image, one noise sample z for each image, from the likelihood the model was trained with.  Range: Bernoulli ≥ 0; a
 Gaussian's density can exceed 1, so its error can be negative.  Lower is better.  Cost: decoding at most 10,000 images once.
-Differs from a training loss only in that pixel means are clipped at 1e-7 (`study.likelihood`).
+Differs from a training loss only in that pixel means are clipped at 1e-7 (`study.evidence.likelihood`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.config import Likelihood
-from study.encoding import DECODED, Encoding
-from study.likelihood import reconstruction_nll
-from study.metric import Metric
+from study.evidence.encoding import DECODED, Encoding
+from study.evidence.likelihood import reconstruction_nll
+from study.metrics._metric import Metric
 
 __all__ = ["METRIC", "compute", "recon"]
 

@@ -18,8 +18,8 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.svm import LinearSVC
 
-from study.metric import Metric
-from study.points import TEST, TRAIN, Points, check_codes
+from study.evidence.points import TEST, TRAIN, Points, check_codes
+from study.metrics._metric import Metric
 
 __all__ = ["METRIC", "compute", "sap"]
 

@@ -26,8 +26,8 @@ from sklearn.linear_model import Lasso
 from sklearn.preprocessing import StandardScaler
 
 from models.errors import UserError
-from study.encoding import Encoding
-from study.metric import Metric
+from study.evidence.encoding import Encoding
+from study.metrics._metric import Metric
 
 __all__ = ["METRIC", "compute", "lasso_weights", "spearman", "udr"]
 

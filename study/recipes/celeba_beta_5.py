@@ -14,7 +14,7 @@ error summed over pixels and channels, a Gaussian likelihood with σ² = ½, up 
 Expect smoother faces than `celeba_vae`'s and most of the 400 latents unused.
 """
 
-from study.recipes import Recipe
+from study.recipes._recipe import Recipe
 
 RECIPE = Recipe(
     purpose="β = 5, 400 latents on CelebA 64×64: losses, generated faces",

@@ -15,7 +15,7 @@ one.
 Expect blurred faces with clear pose, hair and lighting.
 """
 
-from study.recipes import Recipe
+from study.recipes._recipe import Recipe
 
 RECIPE = Recipe(
     purpose="200 latents, squared error + KL on CelebA 64×64: losses, generated faces",

@@ -6,7 +6,7 @@
 Source: conditional_vae_mnist_cifar10, CIFAR-10 experiment 1. The label is embedded (10 numbers, learned), for encoder and
 decoder. It shows 25 pictures told a wrong label, finds their reconstructions very poor, and reports no numbers.
 
-Network, settings and readings: `study.conditional_recipe`.  Pictures in folders, one a class, do as well:
+Network, settings and readings: `study.recipes._conditional`.  Pictures in folders, one a class, do as well:
 `--dataset folder:PATH`.
 
 Expect the reverse of MNIST: after 50 epochs of 8,000 real pictures with the mixed label (n = 1) z costs 6.8 nats and carries
@@ -14,6 +14,6 @@ light and layout, and a wrong label changes next to nothing (squared error 105 i
 `conditional` in `recipe.json` has the numbers.
 """
 
-from study.conditional_recipe import conditional_recipe
+from study.recipes._conditional import conditional_recipe
 
 RECIPE = conditional_recipe("conditional VAE of CIFAR-10, label embedded", "cifar10", encoder="embedding", decoder="embedding")

@@ -10,13 +10,13 @@ learning rate up to 0.001. It shows 25 pictures told a wrong label and the losse
 Learning rate: on MNIST the source gave up the range test's suggestion (exploding gradients) for 1e-3. `python -m
 study.lr_range cifar10_conditional_embedding_one_cycle` is the test.
 
-Network, settings and readings: `study.conditional_recipe`.  Pictures in folders, one a class, do as well:
+Network, settings and readings: `study.recipes._conditional`.  Pictures in folders, one a class, do as well:
 `--dataset folder:PATH`.
 
 Expect blurs, as from `cifar10_conditional_mixed`; not run to its length here.
 """
 
-from study.conditional_recipe import conditional_recipe
+from study.recipes._conditional import conditional_recipe
 
 RECIPE = conditional_recipe(
     "conditional VAE of CIFAR-10, label embedded, one-cycle", "cifar10", encoder="embedding", decoder="embedding", one_cycle=0.001

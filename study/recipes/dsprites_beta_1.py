@@ -12,7 +12,7 @@ to 100) for a loss curve that is flat by then.
 Expect the best reconstruction of the three and latents that mix position, size and shape.
 """
 
-from study.recipes import Recipe
+from study.recipes._recipe import Recipe
 
 RECIPE = Recipe(
     purpose="β = 1 on dSprites, fully connected: losses, reconstructions, traversal",

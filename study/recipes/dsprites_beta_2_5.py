@@ -12,7 +12,7 @@ to 100) for a loss curve that is flat by then.
 Expect a little less reconstruction than with β = 1 and fewer latents in use.
 """
 
-from study.recipes import Recipe
+from study.recipes._recipe import Recipe
 
 RECIPE = Recipe(
     purpose="β = 2.5 on dSprites, fully connected: losses, reconstructions, traversal",

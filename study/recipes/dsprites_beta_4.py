@@ -12,7 +12,7 @@ to 100) for a loss curve that is flat by then.
 Expect position in two latents of their own, size in a third, and blurred orientation.
 """
 
-from study.recipes import Recipe
+from study.recipes._recipe import Recipe
 
 RECIPE = Recipe(
     purpose="β = 4 on dSprites, fully connected: losses, reconstructions, traversal",

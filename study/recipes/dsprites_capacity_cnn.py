@@ -13,7 +13,7 @@ The capacity is compared with the batch's mean KL, as in the paper (`penalty="ba
 Expect a KL of 25 nats at the end and a better reconstruction than the fully connected network's.
 """
 
-from study.recipes import Recipe
+from study.recipes._recipe import Recipe
 
 RECIPE = Recipe(
     purpose="capacity objective, γ 10, C → 25 nats on dSprites, convolutional",

@@ -15,7 +15,7 @@ the paper (`penalty="batch"`).
 Expect 25 nats at epoch 60; then, as γ comes down, reconstruction gains and the KL leaves C upwards.
 """
 
-from study.recipes import Recipe
+from study.recipes._recipe import Recipe
 
 RECIPE = Recipe(
     purpose="capacity objective, γ 10 → 2, C → 25 nats on dSprites, convolutional",

@@ -13,7 +13,7 @@ Expect trouble: in short runs γ = 100 at this learning rate drives the KL to ex
 the run ends half-way as `collapsed`.  The source's longer annealing may escape that.
 """
 
-from study.recipes import Recipe
+from study.recipes._recipe import Recipe
 
 RECIPE = Recipe(
     purpose="capacity objective, γ 100, C → 25 nats on dSprites, fully connected",

@@ -14,7 +14,7 @@ the paper (`penalty="batch"`).
 Expect a KL that follows C to 25 nats, and, once γ falls, a reconstruction that improves while the KL may leave C.
 """
 
-from study.recipes import Recipe
+from study.recipes._recipe import Recipe
 
 RECIPE = Recipe(
     purpose="capacity objective, γ 100 → 20, C → 25 nats on dSprites, fully connected",

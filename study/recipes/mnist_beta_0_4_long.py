@@ -17,7 +17,7 @@ Expect about 7 nats less than at epoch 100 on training images (132.6 here, n = 1
 negative ELBO stays at 146: the rest is memory.
 """
 
-from study.recipes import Recipe
+from study.recipes._recipe import Recipe
 
 RECIPE = Recipe(
     purpose="2 latents on MNIST, 'β = 0.4', learning-rate decay, 500 epochs",

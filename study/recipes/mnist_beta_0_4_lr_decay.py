@@ -16,7 +16,7 @@ it follows; ReLU.  "Lr decay of 2e-7" is read as 2e-7 less each epoch: linear fr
 Expect a slightly lower loss than `mnist_beta_0_5` at the same epoch, most of it because the KL counts less.
 """
 
-from study.recipes import Recipe
+from study.recipes._recipe import Recipe
 
 RECIPE = Recipe(
     purpose="2 latents on MNIST, 'β = 0.4', learning-rate decay, 100 epochs",

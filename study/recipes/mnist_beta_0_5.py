@@ -16,7 +16,7 @@ follows; ReLU.
 Expect a loss that hardly moves after 100 epochs, and 4 and 9 on top of each other in the latent space.
 """
 
-from study.recipes import Recipe
+from study.recipes._recipe import Recipe
 
 RECIPE = Recipe(
     purpose="2 latents on MNIST, 'β = 0.5', 300 epochs: loss curve, latent space",

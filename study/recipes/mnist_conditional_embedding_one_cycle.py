@@ -10,13 +10,13 @@ output, and reports no numbers.
 Learning rate: the source gave up the range test's suggestion (exploding gradients) for 1e-3. `python -m study.lr_range
 mnist_conditional_embedding_one_cycle` is the test.
 
-Network, settings and readings: `study.conditional_recipe`.
+Network, settings and readings: `study.recipes._conditional`.
 
 Expect what the source found, as from `mnist_conditional_embedding`; not run to its length here.  `mnist_conditional_style`
 is the setting in which style survives.
 """
 
-from study.conditional_recipe import conditional_recipe
+from study.recipes._conditional import conditional_recipe
 
 RECIPE = conditional_recipe(
     "conditional VAE of MNIST, label embedded, one-cycle", "mnist", encoder="embedding", decoder="embedding", one_cycle=0.001

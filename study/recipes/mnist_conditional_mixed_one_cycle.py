@@ -10,13 +10,13 @@ reconstructed.
 Learning rate: a tenth of what the source's range test suggested. `python -m study.lr_range
 mnist_conditional_mixed_one_cycle` is the test.
 
-Network, settings and readings: `study.conditional_recipe`.
+Network, settings and readings: `study.recipes._conditional`.
 
 Expect no more than from `mnist_conditional_mixed`; not run to its length here.  `mnist_conditional_style` is the setting in
 which style survives.
 """
 
-from study.conditional_recipe import conditional_recipe
+from study.recipes._conditional import conditional_recipe
 
 RECIPE = conditional_recipe(
     "conditional VAE of MNIST, label one-hot to encoder, embedded to decoder, one-cycle",

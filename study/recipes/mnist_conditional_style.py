@@ -26,7 +26,7 @@ the digit z takes: this recipe's 10 epochs give 83 % at 5.7 nats, with 0.93 for 
 Expect that a wrong label gives the told digit with the image's slant and boldness: see `conditional` in `recipe.json`.
 """
 
-from study.recipes import Recipe
+from study.recipes._recipe import Recipe
 
 RECIPE = Recipe(
     purpose="conditional VAE of MNIST in which style survives: Bernoulli pixels, β = 4, 16 latents",

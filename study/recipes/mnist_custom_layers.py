@@ -13,7 +13,7 @@ falling to 1e-4, batch 128.
 Expect a gradient error of about 1e-9 at the best step size, and steps several times slower than PyTorch's.
 """
 
-from study.recipes import Recipe
+from study.recipes._recipe import Recipe
 
 RECIPE = Recipe(
     purpose="convolutions, batch norm, Adam, BCE and KL from scratch in NumPy on MNIST: gradients checked, speed against torch",

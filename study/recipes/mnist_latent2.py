@@ -14,7 +14,7 @@ error + 784·½·log π = + 448.7.
 Expect ten clusters in the plane, of which 4, 9 and 7 overlap, and a KL of about 4.5 nats.
 """
 
-from study.recipes import Recipe
+from study.recipes._recipe import Recipe
 
 RECIPE = Recipe(
     purpose="conv, 2 latents, squared error + KL on MNIST: losses per batch, latent scatter, generated digits",

@@ -12,7 +12,7 @@ which must be able to be negative.  Grey levels are read as Bernoulli probabilit
 Expect a negative ELBO of about 105 nats on the test images: 81 of reconstruction and 25 of KL.
 """
 
-from study.recipes import Recipe
+from study.recipes._recipe import Recipe
 
 RECIPE = Recipe(
     purpose="784–400–20 on MNIST: losses, reconstructions, morphs between digits",

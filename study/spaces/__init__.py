@@ -1,1 +1,28 @@
-"""One file a space.  `study.space` says what it holds; `python -m study.run --list` shows them."""
+"""Search spaces, one file each; `around_<recipe>` is one around any recipe.  `_space.py` says what a file holds."""
+
+from __future__ import annotations
+
+from models.plugins import Plugins
+from study.spaces._around import around
+from study.spaces._space import Budget, LoadedSpace, Space
+
+__all__ = ["AROUND", "SPACES", "Budget", "LoadedSpace", "Space", "load_space"]
+
+SPACES = Plugins("study.spaces", kind="space")
+AROUND = "around_"
+
+
+def load_space(name: str) -> LoadedSpace:
+    """The space file `name`, or the space around a recipe, `around_<recipe>`.
+
+    Raises `UserError` for an unknown name or a start point that breaks a rule.
+    """
+    if name.startswith(AROUND):
+        loaded = LoadedSpace(name, *around(name.removeprefix(AROUND)))
+    else:
+        module = SPACES.load(name)
+        loaded = LoadedSpace(name, module.SPACE, module.suggest)
+    steps = min(budget.steps for budget in loaded.space.budgets.values())
+    for point in loaded.space.start:
+        loaded.check_point(point, steps)
+    return loaded

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from study.space import Budget, Space
+from study.spaces._space import Budget, Space
 
 if TYPE_CHECKING:
     import optuna

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from study.knobs import networks
-from study.space import Budget, Space
+from study.spaces._knobs import networks
+from study.spaces._space import Budget, Space
 
 if TYPE_CHECKING:
     import optuna

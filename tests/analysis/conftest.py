@@ -8,13 +8,14 @@ import pytest
 
 from registry.store import Store
 from study.datasets import load_dataset
-from study.folder import StudyFolder, StudyRecord
-from study.plan import Request, plan
-from study.publish import front_of, publish_trials
-from study.search import enqueue_start, load_optuna_study, tell
-from study.space import Budget, load_space
-from study.tables import write_tables
-from study.trial import TrialSpec, run_trial
+from study.publishing.publish import publish_trials
+from study.records.folder import StudyFolder, StudyRecord
+from study.records.tables import write_tables
+from study.records.winners import front_of
+from study.search.plan import Request, plan
+from study.search.trial import TrialSpec, run_trial
+from study.search.tune import enqueue_start, load_optuna_study, tell
+from study.spaces import Budget, load_space
 
 STEPS = 2
 
@@ -32,7 +33,7 @@ def tiny_study(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> S
     folder.write(record.model_copy(update={"budget": budget}))
     (folder.path / "logs").mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("study.trial.LOOK_POINTS", 400)  # looks in mid-training would be most of the time
+        patch.setattr("study.search.trial.LOOK_POINTS", 400)  # looks in mid-training would be most of the time
         _search(folder, folder.record)
     return folder
 

@@ -11,8 +11,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from analysis.batchrank import app, tables
-from analysis.batchrank_tables import comparison_table, gain_table, quality_table, values_of
 from analysis.disentanglement import association_table, rank_correlation
+from analysis.tables.batchrank import comparison_table, gain_table, quality_table, values_of
 from models.checkpoint import save_model
 from models.config import VAEConfig
 from models.errors import UserError

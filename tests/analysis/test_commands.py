@@ -16,12 +16,12 @@ from typer.testing import CliRunner
 from analysis import load_study, matched, outliers, report, tradeoff
 from analysis.reporting.search import choices
 from analysis.reporting.selection import selection_table
-from analysis.tradeoff import by_variant, metric_pair, tradeoff_table
+from analysis.tables.tradeoff import by_variant, metric_pair, tradeoff_table
 from models.errors import UserError
-from study.folder import StudyFolder
-from study.publish import best_trials
+from study.records.folder import StudyFolder
+from study.records.winners import best_trials
+from tests.analysis.tables.test_load import changed_study
 from tests.analysis.test_batchrank import made_up_rows
-from tests.analysis.test_load import changed_study
 
 runner = CliRunner()
 

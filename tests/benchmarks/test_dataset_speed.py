@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from study.datasets import load_dataset
-from tests.study.dataset_trees import write_pictures
+from tests.study.datasets.dataset_trees import write_pictures
 
 pytestmark = pytest.mark.benchmark
 

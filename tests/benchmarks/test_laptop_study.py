@@ -16,8 +16,8 @@ import pandas as pd
 import psutil
 import pytest
 
-from study.folder import StudyFolder
-from study.tables import read_table
+from study.records.folder import StudyFolder
+from study.records.tables import read_table
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(3600)]
 

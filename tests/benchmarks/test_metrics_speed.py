@@ -19,7 +19,7 @@ from models.config import VAEConfig
 from models.vae import VAE
 from study.evaluate import evaluate_codec, possible
 from study.metrics import METRICS, evaluate, metric_of
-from tests.study.golden_codes import grid_codes, grid_factors
+from tests.study.metrics.golden_codes import grid_codes, grid_factors
 
 pytestmark = pytest.mark.benchmark
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.numpy_vae.compare import compare, sheet
+from study.reproduction.numpy_cost import compare, sheet
 
 pytestmark = pytest.mark.benchmark
 

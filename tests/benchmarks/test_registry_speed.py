@@ -41,7 +41,7 @@ def burgess():
 
 @pytest.fixture(scope="module")
 def root(burgess, tmp_path_factory):
-    from models.pictures import Preprocessing
+    from models.preprocessing import Preprocessing
     from registry.gate import publish_model
 
     store = Store(tmp_path_factory.mktemp("speed") / "store")

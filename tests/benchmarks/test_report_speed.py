@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from analysis import load_study, report
-from analysis.load import EXAMPLE
+from analysis.tables.load import EXAMPLE
 
 pytestmark = pytest.mark.benchmark
 

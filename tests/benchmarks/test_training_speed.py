@@ -17,9 +17,9 @@ from torch.nn import functional as F
 from models.config import VAEConfig
 from models.vae import VAE
 from study.config import TrialConfig
-from study.dataset import Dataset
-from study.device import choose_precision
-from study.train import Run
+from study.datasets import Dataset
+from study.training.device import choose_precision
+from study.training.run import Run
 
 pytestmark = pytest.mark.benchmark
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from models.config import VAEConfig
-from models.objective import Objective
+from models.objectives import Objective
 from models.vae import VAE, Terms
 
 SHAPES = [(channels, side, side) for channels in (1, 3) for side in (28, 32, 64)]

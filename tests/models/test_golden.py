@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from models.config import OBJECTIVES, Likelihood, VAEConfig
-from models.objective import build_objective
+from models.objectives import build_objective
 from models.vae import VAE, Terms
 from tests.models.helpers import fill_weights, images, noise, weights_at
 

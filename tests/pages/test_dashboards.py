@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from study.folder import StudyFolder
+from study.records.folder import StudyFolder
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -127,13 +127,13 @@ class TestRunning:
         keep(page, "ray-cluster")
 
     def test_optuna_and_tensorboard(self, study: Running, page: Page) -> None:
-        wait_for(lambda: True if any(study.folder.path.glob("tune/**/events.*")) else None)
-        optuna_shows_the_study(page, study.folder, "optuna-running")
-        tensorboard_shows_the_curves(page, study.folder, "tensorboard-running")
+        wait_for(lambda: True if any(study.records.folder.path.glob("tune/**/events.*")) else None)
+        optuna_shows_the_study(page, study.records.folder, "optuna-running")
+        tensorboard_shows_the_curves(page, study.records.folder, "tensorboard-running")
         assert study.process.poll() is None, "it was meant to be watched while it runs"
 
 
 def test_finished(study: Running, page: Page) -> None:
     assert study.process.wait(600) == 0, study.log.read_text()
-    optuna_shows_the_study(page, study.folder, "optuna-finished")
-    tensorboard_shows_the_curves(page, study.folder, "tensorboard-finished")
+    optuna_shows_the_study(page, study.records.folder, "optuna-finished")
+    tensorboard_shows_the_curves(page, study.records.folder, "tensorboard-finished")

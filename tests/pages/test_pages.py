@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from analysis import load_study, report
-from analysis.rank import rank_folder
+from analysis.ranking.folder import rank_folder
 from models.checkpoint import save_model
 from models.config import VAEConfig
 from models.vae import VAE

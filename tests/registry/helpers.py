@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from models.config import Condition, VAEConfig
-from models.pictures import Preprocessing
+from models.preprocessing import Preprocessing
 from registry.manifest import Budget, DatasetRecord, Lineage, Manifest, Parity, signature_of
 from registry.store import Store
 

@@ -11,13 +11,13 @@ import torch
 from models.codec import TorchCodec
 from models.config import Likelihood
 from models.errors import UserError
-from models.pictures import Preprocessing
+from models.preprocessing import Preprocessing
 from models.vae import VAE
 from registry.export import export_onnx
 from registry.inference import Model
 from registry.manifest import Budget, DatasetRecord, Lineage, Manifest, Parity, signature_of
-from study.encoding import CHUNK
 from study.evaluate import EVALUATOR, collapsed, evaluate_codec, evaluate_seeds, possible
+from study.evidence.encoding import CHUNK
 from tests.study.toys import Oracle, small_vae, squares
 
 MODEL = ["recon", "kl", "negative_elbo", "active_units", "mig"]

@@ -20,9 +20,9 @@ import psutil
 import pytest
 
 from registry import load
-from study.folder import StudyFolder
-from study.journal import load_optuna_study
-from study.tables import read_table
+from study.records.folder import StudyFolder
+from study.records.tables import read_table
+from study.search.journal import load_optuna_study
 
 COMMAND = (sys.executable, "-m", "study.run")
 REPOSITORY = Path(__file__).parents[2]

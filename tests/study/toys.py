@@ -5,7 +5,8 @@ import torch
 
 from models.config import Condition, Likelihood, VAEConfig
 from models.vae import VAE
-from study.dataset import ArrayImages, Dataset, random_parts
+from study.datasets import ArrayImages, Dataset
+from study.datasets._dataset import random_parts
 
 SIZES = (4, 5, 6, 10)
 

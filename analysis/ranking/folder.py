@@ -1,0 +1,150 @@
+"""A folder of pictures: read, encoded, ranked, explained, written."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+
+from analysis.ranking.explanation import Explanation, explain
+from analysis.ranking.open_model import OpenModel, from_codec, open_model
+from analysis.ranking.page import rank_page
+from analysis.ranking.picture_set import PictureSet, find_files, fitting_preprocessing, read_pictures
+from analysis.ranking.ranking import Ranking, encode_batch, rank_batch
+from models.checkpoint import save_model
+from models.codec import TorchCodec
+from models.errors import UserError
+from models.files import write_atomically
+from models.outlier_scores import DEFAULT_SCORE, Batch, needs
+
+__all__ = ["rank_folder"]
+
+
+def rank_folder(
+    folder: Path,
+    out: Path,
+    model: str | None = None,
+    score: str = DEFAULT_SCORE,
+    reference: Path | None = None,
+    fdr: float = 0.1,
+    top: int = 20,
+    exclude: tuple[str, ...] = (),
+    registry: Path | None = None,
+    seed: int = 0,
+) -> tuple[dict[str, Any], Ranking]:
+    """Rank a folder and write the three files into `out`; returns what ranking.json holds, and the ranking.
+
+    Raises `UserError` for bad input of any kind; no ranking is written then.
+    """
+    asked = needs(score)
+    files = find_files(folder, exclude)
+    opened = open_model(model, registry) if model is not None else None
+    preprocessing = opened.preprocessing if opened else fitting_preprocessing(files)
+    pictures = read_pictures(folder, files, preprocessing, "reading pictures")
+    if len(pictures) < 3:
+        raise UserError(f"a ranking needs at least 3 pictures, but {folder} has {len(pictures)}")
+    clean = None if reference is None else read_pictures(reference, find_files(reference), preprocessing, "reading reference")
+    opened = opened or _train(pictures, folder, out, seed)
+    if opened.config.condition is not None:
+        raise UserError(f"{opened.name} is told each picture's class; a ranking needs a model without a condition")
+    batch = _encode(opened, pictures, asked)
+    ranking = rank_batch(batch, score, None if clean is None else _encode(opened, clean, asked), fdr, seed=seed)
+    explanations = explain(opened.codec, pictures.images, ranking, ranking.order[:top])
+    facts = _facts(opened, pictures, clean, ranking, fdr, seed)
+    record = _record(pictures, ranking, explanations, facts)
+    page = rank_page(
+        folder.resolve().name, opened.codec, pictures.images, pictures.names, ranking, explanations, facts, fdr, pictures.notes
+    )
+    write_atomically(out / "ranking.csv", _csv(record["pictures"]))
+    write_atomically(out / "ranking.html", page)
+    write_atomically(out / "ranking.json", json.dumps(record, indent=1))
+    return record, ranking
+
+
+def _train(pictures: PictureSet, folder: Path, out: Path, seed: int) -> OpenModel:
+    from analysis.ranking.quick_model import train_on
+
+    print(f"no --model: training a small one on the {len(pictures)} pictures", file=sys.stderr)
+    model = train_on(pictures.images, folder.resolve().name, seed)
+    save_model(model, out / "model.vae")
+    return from_codec(TorchCodec(model), model.config, "trained on these pictures")
+
+
+def _encode(opened: OpenModel, pictures: PictureSet, asked: tuple[str, ...]) -> Batch:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("encoding", total=len(pictures))
+        return encode_batch(opened.codec, pictures.images, asked, lambda done: progress.update(task, completed=done))
+
+
+def _facts(
+    opened: OpenModel, pictures: PictureSet, clean: PictureSet | None, ranking: Ranking, fdr: float, seed: int
+) -> dict[str, str]:
+    channels, height, width = pictures.images.image_shape
+    facts = {
+        "pictures": str(len(pictures)),
+        "seen as": f"{width}×{height} {'grey' if channels == 1 else 'colour'}",
+        "model": opened.name,
+        "latents": str(opened.config.latent_dim),
+        "score": ranking.score,
+        "context": "the folder itself" if clean is None else f"{len(ranking.context)} of {len(clean)} reference pictures",
+        "seed": str(seed),
+    }
+    return facts if clean is None else {**facts, "false discovery rate": f"{fdr:g}"}
+
+
+def _record(pictures: PictureSet, ranking: Ranking, explanations: list[Explanation], facts: dict[str, str]) -> dict[str, Any]:
+    explained = {e.row: e for e in explanations}
+    return {
+        "verdict": ranking.verdict,
+        "stand_out": int(ranking.stand_out.sum()),
+        "made_with": facts,
+        "notes": [*pictures.notes, *ranking.notes],
+        "pictures": [_entry(pictures, ranking, int(row), explained.get(int(row))) for row in ranking.order],
+    }
+
+
+def _entry(pictures: PictureSet, ranking: Ranking, row: int, e: Explanation | None) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "rank": int(ranking.ranks[row]),
+        "file": pictures.names[row],
+        "score": float(ranking.scores.values[row]),
+        "rank_low": int(ranking.low[row]),
+        "rank_high": int(ranking.high[row]),
+        "stands_out": bool(ranking.stand_out[row]),
+        "p_value": None if ranking.p_values is None else float(ranking.p_values[row]),
+    }
+    if ranking.scores.parts is not None:
+        entry |= {
+            "leading_latent": int(ranking.scores.parts[row].argmax()),
+            "leading_part": float(ranking.scores.parts[row].max()),
+        }
+    if e is None:
+        return entry
+    told: dict[str, Any] = {"error_ratio": e.error_ratio, "typical": [pictures.names[other] for other in e.typical]}
+    if e.parts is not None:
+        told |= {"parts": e.parts.tolist(), "not_in_the_latents": e.rest}
+    if e.counterfactual is not None:
+        c = e.counterfactual
+        told["counterfactual"] = {
+            "latents": list(c.latents),
+            "rank_before": c.before,
+            "rank_redrawn": c.redrawn,
+            "rank_after": c.after,
+        }
+    return {**entry, "explanation": told}
+
+
+def _csv(entries: list[dict[str, Any]]) -> str:
+    columns = [column for column in entries[-1] if column != "explanation"]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(entries)
+    return text.getvalue()

@@ -1,0 +1,59 @@
+"""A small VAE for a folder of pictures that no model knows: trained on those very pictures, in a minute or two.
+
+Being trained on the batch it will rank is no flaw here: the question is what this batch has in common, and a small model
+learns that first.  With few pictures every one of them is seen often, so steps are limited to `EPOCHS` passes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from models.errors import UserError
+from models.vae import VAE
+from registry.console import duration
+from study.config import Training, TrialConfig
+from study.datasets import Dataset, Images
+from study.training.run import Run
+
+__all__ = ["train_on"]
+
+STEPS = 2_000
+EPOCHS = 400
+BATCH_SIZE = 64
+REPORTS = 20
+PLAIN = 5  # reports between two lines where there is no terminal
+
+
+def train_on(images: Images, name: str, seed: int = 0, steps: int | None = None) -> VAE:
+    """A VAE with 10 latents trained on all images.  Raises `UserError` when nothing could be learnt from them."""
+    passes = max(1, -(-len(images) // BATCH_SIZE))
+    steps = min(STEPS, EPOCHS * passes) if steps is None else steps
+    config = TrialConfig(
+        dataset=f"folder:{name}",
+        latent_dim=10,
+        objective="beta_vae",
+        objective_options={"beta": 1.0, "schedule": "warmup", "beta_start": 0.01, "window": 0.5},
+        training=Training(steps=steps, batch_size=min(BATCH_SIZE, len(images))),
+    )
+    run = Run(config, _as_dataset(images, name), seed, reports=REPORTS)
+    console = Console(stderr=True)
+    bar = track(
+        run.advance(), "training a small model", REPORTS, console=console, transient=True, disable=not console.is_terminal
+    )
+    for number, report in enumerate(bar, start=1):
+        if not console.is_terminal and number % PLAIN == 0:  # into a file, too: that it goes on, and for how long
+            left = report.seconds * (steps - report.step) / report.step
+            console.print(f"trained {report.step} of {steps} steps, about {duration(left)} left", markup=False)
+    if run.status == "diverged":
+        raise UserError(f"no model could be trained on {name}: {run.reason}")
+    return run.model.eval()
+
+
+def _as_dataset(images: Images, name: str) -> Dataset:
+    rows = np.arange(len(images))
+    digest = hashlib.sha256(np.ascontiguousarray(images[rows[:100]]).tobytes()).hexdigest()
+    return Dataset(f"folder:{name}", "folder", digest, images, {"train": rows, "validation": rows, "test": rows})

@@ -1,0 +1,1 @@
+"""From a trained model to a version of the registry, for trials and recipes alike."""

@@ -1,0 +1,136 @@
+"""The folder of one study, `runs/<study>/`, and the record that says what the study is.
+
+study.json          `StudyRecord`: everything needed to repeat, resume or extend it
+optuna.journal      every suggestion, its state and its result: the truth about the trials (opens in optuna-dashboard)
+trials.parquet, replicates.parquet, history.parquet     tables, derived from the journal and the histories
+checkpoints/ models/ histories/ logs/ figures/          files of the trials
+tune/               Ray Tune's own files and the TensorBoard event files
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from models.config import Config
+from models.errors import UserError, explain
+from models.files import write_atomically
+from study.metrics import Direction
+from study.spaces import Budget, LoadedSpace, load_space
+
+__all__ = ["StudyFolder", "StudyRecord", "history_path", "model_path", "runs_folder"]
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class StudyRecord(Config):
+    """What a study is.  Frozen at its start, but for `trials`, which `--extend` raises."""
+
+    format: int = 1
+    name: str
+    space: str
+    metrics: tuple[str, ...]
+    directions: tuple[Direction, ...]
+    also: tuple[str, ...]
+    budget_name: str
+    budget: Budget
+    trials: int
+    replicates: int
+    sampler: str
+    start: str = "space"
+    reuse_actors: bool = False
+    scheduler: str
+    seed: int
+    cpus_per_trial: int
+    gpus_per_trial: float
+    data: str
+    dataset: dict[str, Any]
+    versions: dict[str, str]
+    git: dict[str, Any]
+    hardware: dict[str, Any]
+    started: str
+    command: str
+
+
+class StudyFolder:
+    """An existing study's folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+
+    @classmethod
+    def new(cls, runs: Path, name: str) -> StudyFolder:
+        """The folder that a new study of this name will have.  Raises `UserError` for a bad name or one that is taken."""
+        if not NAME.fullmatch(name):
+            raise UserError(f"a study's name is letters, digits, '.', '_' and '-', at most 100, but got {name!r}")
+        folder = cls(runs / name)
+        if folder.path.exists():
+            raise UserError(
+                f"the study {name} exists already in {runs}: choose another --name, "
+                f"or continue it with --resume {name} or --extend {name}"
+            )
+        return folder
+
+    @classmethod
+    def find(cls, study: str, runs: Path) -> StudyFolder:
+        """A study by name (under `runs`) or by path.  Raises `UserError` when there is none."""
+        for path in (runs / study, Path(study)):
+            if (path / "study.json").is_file():
+                return cls(path)
+        known = sorted(path.parent.name for path in runs.glob("*/study.json"))
+        there = f"; there are: {', '.join(known)}" if known else ""
+        raise UserError(f"{study} is not a study: no study.json in {runs / study}{there}")
+
+    @cached_property
+    def record(self) -> StudyRecord:
+        """The study's record.  Raises `UserError` when it is damaged or of a newer format."""
+        file = self.path / "study.json"
+        try:
+            return StudyRecord.model_validate_json(file.read_text())
+        except ValidationError as error:
+            raise UserError(f"{file} is not a study record of this version: {explain(error)}") from None
+
+    def write(self, record: StudyRecord) -> None:
+        """Store the record, atomically; a folder that cannot be written leaves nothing behind."""
+        fresh = not self.path.exists()
+        try:
+            write_atomically(self.path / "study.json", record.model_dump_json(indent=2) + "\n")
+        except OSError:
+            if fresh:
+                with contextlib.suppress(OSError):
+                    self.path.rmdir()
+            raise
+        self.__dict__["record"] = record
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "optuna.journal"
+
+    def space(self) -> LoadedSpace:
+        """The space this study searches."""
+        return load_space(self.record.space)
+
+
+def model_path(folder: Path, digest: str, replicate: int) -> Path:
+    """Where a trial's model is kept in the study's folder."""
+    return folder / "models" / f"{digest[:16]}-{replicate}.vae"
+
+
+def history_path(folder: Path, digest: str, replicate: int) -> Path:
+    """Where the reports of a training are kept in the study's folder: a JSON list of rows."""
+    return folder / "histories" / f"{digest[:16]}-{replicate}.json"
+
+
+def runs_folder(out: str | Path | None = None) -> Path:
+    """The folder of all studies: the argument, or the environment's VAE_RUNS, or `runs/` here."""
+    return Path(out or os.environ.get("VAE_RUNS") or "runs").expanduser().absolute()

@@ -1,0 +1,91 @@
+"""Which trials of a study won: the front, the best under a condition, the replicate that stands for a trial."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.errors import UserError
+from study.metrics import direction
+from study.records.folder import StudyFolder
+from study.records.pareto import pareto_front
+from study.records.tables import read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+__all__ = ["MOST", "best_trials", "candidates", "front_of", "typical_replicate"]
+
+
+MOST = 5  # Pareto models published by a run
+
+
+CONDITION = re.compile(r"\s*([A-Za-z_]\w*)\s*(<=|>=|<|>|==)\s*(-?[\d.]+(?:[eE][+-]?\d+)?)\s*")
+
+
+def candidates(folder: StudyFolder) -> pd.DataFrame:
+    """The trials that have a usable model: complete, with every searched metric."""
+    table = read_table(folder, "trials")
+    metrics = list(folder.record.metrics)
+    if table.empty or not set(metrics) <= set(table.columns):
+        return table.iloc[:0]
+    usable = table["status"].isin(["complete", "stopped"]) & table[metrics].notna().all(axis=1)
+    return table[usable].reset_index(drop=True)
+
+
+def front_of(folder: StudyFolder) -> pd.DataFrame:
+    """The Pareto front over the searched metrics, best first metric first."""
+    table, record = candidates(folder), folder.record
+    if table.empty:
+        return table
+    return table.iloc[pareto_front(table[list(record.metrics)].to_numpy(), record.directions)]
+
+
+def best_trials(folder: StudyFolder, metric: str, where: str | None = None) -> pd.DataFrame:
+    """The best trial in `metric` among those that fulfil `where`, e.g. "recon <= 60, mig > 0.1".
+
+    Raises `UserError` for an unknown metric, a condition that cannot be read, or one that no trial fulfils.
+    """
+    table = candidates(folder)
+    for name, operator, value in _conditions(where):
+        column = _column(table, name)
+        compare = {"<=": column.le, ">=": column.ge, "<": column.lt, ">": column.gt, "==": column.eq}[operator]
+        table = table[compare(value)]
+    if table.empty:
+        raise UserError(
+            f"no finished trial of {folder.name} fulfils {where!r}" if where else f"{folder.name} has no finished trial"
+        )
+    best = _column(table, metric).idxmin() if direction(metric) == "minimize" else _column(table, metric).idxmax()
+    return table.loc[[best]]
+
+
+def typical_replicate(folder: StudyFolder, trial: int) -> dict[str, Any]:
+    """The replicate nearest the trial's medians, each metric scaled by its spread."""
+    table = read_table(folder, "replicates")
+    rows = table[(table["trial"] == trial) & table["status"].isin(["complete", "stopped"])].reset_index(drop=True)
+    values = rows[list(folder.record.metrics)].to_numpy(dtype=float)
+    spread = np.where(np.ptp(values, axis=0) > 0, np.ptp(values, axis=0), 1.0)
+    distance = np.abs((values - np.median(values, axis=0)) / spread).sum(axis=1)
+    return {str(key): value for key, value in rows.iloc[int(np.argmin(distance))].items()}
+
+
+def _column(table: pd.DataFrame, name: str) -> pd.Series:
+    numbers = [str(column) for column in table.select_dtypes("number").columns if column not in ("trial", "retry_of")]
+    if name not in numbers:
+        raise UserError(f"unknown metric {name!r}: this study has {', '.join(numbers)}")
+    return table[name]
+
+
+def _conditions(where: str | None) -> list[tuple[str, str, float]]:
+    found = []
+    for part in re.split(r",|\band\b", where or ""):
+        if not part.strip():
+            continue
+        match = CONDITION.fullmatch(part)
+        if match is None:
+            raise UserError(f'a condition reads like "recon <= 60", joined by commas, but got {part.strip()!r}')
+        found.append((match[1], match[2], float(match[3])))
+    return found

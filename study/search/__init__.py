@@ -1,0 +1,1 @@
+"""Ray Tune schedules trials that Optuna proposes: plan, journal, search, confirmation."""

@@ -1,0 +1,115 @@
+"""The Ray side of a search: connecting to a cluster, what it can run, and whether all its nodes see the study's folder."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from models.errors import UserError
+from study.records.folder import StudyRecord
+from study.search.trial import TrialSpec, run_trial
+
+__all__ = ["check_shared", "concurrency", "ray_cluster", "retrain"]
+
+
+@contextmanager
+def ray_cluster(address: str | None, gpus_per_trial: float) -> Iterator[Any]:
+    """A connection to the cluster at `address`, or a cluster of this machine; its context knows the dashboard's address.
+
+    Raises `UserError` when nothing answers at the address, or GPUs are asked for where there are none.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS", "0")
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # Ctrl-C is ours: it must leave a study that resumes
+    os.environ.setdefault("TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S", "0")
+    os.environ["TUNE_DISABLE_STRICT_METRIC_CHECKING"] = "1"  # reports that cannot be compared fairly have no metric to stop by
+    # Workers started ahead could not take Tune's actors (another environment), and delay the first trials by three seconds.
+    os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
+    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # Tune's own screen; ours replaces it
+    import ray
+
+    _silence()
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address is None:
+        # Nothing of ours goes through the object store (data is memory-mapped), so it can stay small.
+        # "local": an address in the environment, or another cluster on this machine, is not what was asked for.
+        options |= {"address": "local", "include_dashboard": True, "object_store_memory": 100 * 2**20}
+    else:
+        options |= {"address": address}
+    try:
+        context = ray.init(**options)
+    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+        raise UserError(f"no Ray cluster could be reached at {address or 'this machine'}: {error}") from None
+    try:
+        available = ray.cluster_resources().get("GPU", 0)
+        if gpus_per_trial > available:
+            raise UserError(f"--gpus-per-trial {gpus_per_trial:g} needs a GPU, but this Ray cluster has {available:g}")
+        yield context
+    finally:
+        ray.shutdown()
+
+
+def _silence() -> None:
+    """Tune's own chatter is off: the screen is ours.  Errors still come through, as trial rows and logs."""
+    for name in ("ray", "ray.tune", "ray.train"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+
+
+def check_shared(folder: Path) -> None:
+    """On a cluster of several nodes, every node must see the study's folder.  Raises `UserError` naming those that do not."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    if len(nodes) < 2:
+        return
+    seen = ray.remote(num_cpus=0)(lambda: (folder / "study.json").is_file())
+    answers = [
+        seen.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote() for node in nodes
+    ]
+    blind = [node["NodeManagerAddress"] for node, sees in zip(nodes, ray.get(answers), strict=True) if not sees]
+    if blind:
+        raise UserError(
+            f"every node must see the study's folder, but {', '.join(blind)} cannot see {folder}: "
+            "give --out a folder on storage that all nodes share"
+        )
+
+
+def concurrency(record: StudyRecord) -> int:
+    """How many trials the cluster can run at once."""
+    import ray
+
+    resources = ray.cluster_resources()
+    slots = resources.get("CPU", 1) // record.cpus_per_trial
+    if record.gpus_per_trial:
+        slots = min(slots, math.floor(resources.get("GPU", 0) / record.gpus_per_trial + 1e-9))
+    if slots < 1:
+        raise UserError(
+            f"a trial needs {record.cpus_per_trial} CPUs and {record.gpus_per_trial:g} GPUs, "
+            f"but the cluster has {resources.get('CPU', 0):g} and {resources.get('GPU', 0):g}"
+        )
+    return int(slots)
+
+
+def retrain(specs: Sequence[TrialSpec]) -> Iterator[dict[str, Any]]:
+    """Run trials that nobody searches (confirmations), on the connected cluster; yields each final report as it comes."""
+    import ray
+
+    @ray.remote(max_retries=1)
+    def final_report(spec: TrialSpec) -> dict[str, Any]:
+        *_, last = run_trial(spec)
+        return {"trial": spec.number, **last}
+
+    waiting = [final_report.options(num_cpus=spec.cpus, num_gpus=spec.gpus).remote(spec) for spec in specs]
+    while waiting:
+        done, waiting = ray.wait(waiting, num_returns=1)
+        yield ray.get(done[0])

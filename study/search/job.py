@@ -1,0 +1,142 @@
+"""A study from its record to published models: connect, search, draw, publish, say where everything is."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from models.errors import UserError
+from models.files import write_atomically
+from registry.console import duration
+from study.publishing.publish import publish_trials
+from study.records.folder import StudyFolder
+from study.records.tables import read_table, write_tables
+from study.records.winners import MOST, candidates, front_of
+from study.search.cluster import ray_cluster
+from study.search.confirm import confirm, shrinkage_table
+from study.search.journal import finished_trials, load_optuna_study
+from study.search.screen import Screen
+from study.search.tune import search
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from registry.store import Version
+
+__all__ = ["search_and_publish"]
+
+
+def search_and_publish(
+    folder: StudyFolder, address: str | None, registry: Path, console: Console, confirm_seeds: int = 0
+) -> None:
+    """Search what is left of the study, then publish its Pareto models.  Ctrl-C ends with the command that resumes.
+
+    confirm_seeds: train the front again with so many fresh seeds.
+    """
+    optuna_study = load_optuna_study(folder)
+    began = time.monotonic()
+    with ray_cluster(address, folder.record.gpus_per_trial) as context:
+        _say_dashboard(console, context, folder)
+
+        def refresh() -> None:
+            write_tables(folder, optuna_study.get_trials(deepcopy=False))
+
+        try:
+            with Screen(folder.record, finished_trials(optuna_study), refresh, console) as screen:
+                search(folder, folder.space(), screen)
+        except KeyboardInterrupt:
+            refresh()
+            done = len(finished_trials(optuna_study))
+            console.print(f"stopped after {done} of {folder.record.trials} trials; nothing is lost. Go on with:")
+            console.print(f"  python -m study.run --resume {_shown(folder)}")
+            raise SystemExit(130) from None
+        refresh()
+        if confirm_seeds:
+            _confirm(folder, confirm_seeds, console)
+    console.print(f"search finished after {duration(time.monotonic() - began)}")
+    conclude(folder, registry, console)
+
+
+def conclude(folder: StudyFolder, registry: Path, console: Console) -> None:
+    """Figures, publication and the closing table of a study whose trials have ended."""
+    from registry.store import Store
+
+    front = front_of(folder)
+    if front.empty:
+        told = read_table(folder, "trials")
+        reasons = "; ".join(sorted({str(r) for r in told.get("reason", []) if r})[:3])
+        raise UserError(f"no trial of {folder.name} gave a usable model ({reasons}); see {folder.path / 'logs'}")
+    _draw(folder, front)
+    console.print(f"publishing {min(len(front), MOST)} of {len(front)} Pareto models, checked on their exported files …")
+    versions = publish_trials(folder, front.head(MOST), Store(registry))
+    console.print(_front_table(folder, front, versions))
+    _say_where(folder, registry, versions, console)
+
+
+def _confirm(folder: StudyFolder, seeds: int, console: Console) -> None:
+    front = front_of(folder).head(MOST)
+    if not front.empty:
+        console.print(shrinkage_table(folder, front, confirm(folder, front, seeds, console)))
+
+
+def _draw(folder: StudyFolder, front: pd.DataFrame) -> None:
+    from study.figures import models as figures
+
+    labels = {
+        int(row["trial"]): f"trial {int(row['trial'])} ({row.get('objective', '')})" for _, row in front.head(MOST).iterrows()
+    }
+    history = read_table(folder, "history")
+    write_atomically(folder.path / "figures" / "loss_curves.png", figures.png(figures.learning_curves(history, labels)))
+
+
+def _front_table(folder: StudyFolder, front: pd.DataFrame, versions: list[Version]) -> Table:
+    record = folder.record
+    seeds = "n = 1 seed" if record.replicates == 1 else f"medians of n = {record.replicates} seeds"
+    source = record.dataset["source"]
+    table = Table(
+        title=f"Pareto front of {len(candidates(folder))} usable trials · {record.dataset['name']} ({source}) · "
+        f"{record.budget.steps:,} steps · {seeds} · validation images",
+        box=None,
+        header_style="bold",
+        title_justify="left",
+    )
+    arrows = {"minimize": "↓", "maximize": "↑"}
+    knobs = [column for column in ("objective", "architecture", "latent_dim", "learning_rate") if column in front.columns]
+    metrics = [m for m in (*record.metrics, *record.also) if m in front.columns]
+    named = dict(zip(record.metrics, record.directions, strict=True))
+    for column in ["trial", *(f"{m} {arrows[named[m]]}" if m in named else m for m in metrics), *knobs, "registry"]:
+        table.add_column(column, justify="left" if column in (*knobs, "registry") else "right")
+    for index, (_, row) in enumerate(front.iterrows()):
+        version = f"{versions[index].name} version {versions[index].number}" if index < len(versions) else "–"
+        shown = [f"{row[metric]:.4g}" for metric in metrics]
+        table.add_row(str(int(row["trial"])), *shown, *(_knob(row[knob]) for knob in knobs), version)
+    return table
+
+
+def _knob(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _say_dashboard(console: Console, context: object, folder: StudyFolder) -> None:
+    url = getattr(context, "dashboard_url", None)
+    if url:
+        console.print(
+            f"Ray dashboard: http://{url}  (token: ray get-auth-token) · TensorBoard: tensorboard --logdir {folder.path / 'tune'}"
+        )
+
+
+def _say_where(folder: StudyFolder, registry: Path, versions: list[Version], console: Console) -> None:
+    name = versions[0].name
+    console.print(f"study     {folder.path}  (trials.parquet, history.parquet, figures/)")
+    console.print(f"registry  {registry}  →  from registry import load; load({name + '@champion'!r})")
+    console.print(f"next      python -m analysis.tradeoff {_shown(folder)}")
+    console.print(f"          optuna-dashboard {folder.journal}")
+
+
+def _shown(folder: StudyFolder) -> str:
+    """How a person names this study on the command line: by name in the default place, else by path."""
+    return folder.name if folder.path.parent == Path("runs").absolute() else str(folder.path)

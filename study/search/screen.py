@@ -1,0 +1,99 @@
+"""What a person sees while a study runs: one quiet live screen, or plain lines where there is no terminal.
+
+Progress, best value of every searched metric so far, size of the Pareto front, time left.  Time left is measured, not
+promised: steps done by all trials against the clock.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from optuna.trial import FrozenTrial
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from registry.console import duration
+from study.records.folder import StudyRecord
+from study.records.pareto import pareto_front
+from study.search.events import Events, trial_name
+
+__all__ = ["Screen"]
+
+
+class Screen(Events):
+    """Events of a search, shown.  Use as a context manager around the search."""
+
+    def __init__(self, record: StudyRecord, done: list[FrozenTrial], on_finished: Callable[[], None], console: Console) -> None:
+        self.record = record
+        self.console = console
+        self.on_finished = on_finished
+        self.ended = list(done)
+        self.first = len(done)
+        self.running: dict[int, tuple[float, str]] = {}
+        self.began = time.monotonic()
+        self.live = Live(get_renderable=self._render, console=console, refresh_per_second=2, transient=True)
+
+    def __enter__(self) -> Screen:
+        if self.console.is_terminal:
+            self.live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.console.is_terminal:
+            self.live.stop()
+
+    def started(self, number: int, params: dict[str, Any]) -> None:
+        self.running[number] = (0.0, "starting")
+
+    def progressed(self, number: int, report: dict[str, Any]) -> None:
+        share = (report["replicate"] + report["progress"]) / self.record.replicates
+        self.running[number] = (share, f"recon {report['recon']:.1f}  KL {report['kl']:.1f} nats")
+
+    def finished(self, trial: FrozenTrial) -> None:
+        self.running.pop(trial.number, None)
+        self.ended.append(trial)
+        self.on_finished()
+        self.console.print(self._line(trial), highlight=False, soft_wrap=True)
+
+    def _line(self, trial: FrozenTrial) -> str:
+        outcome = trial.user_attrs.get("outcome", {})
+        values = "  ".join(f"{k} {v:.4g}" for k, v in outcome.get("values", {}).items() if k in self.record.metrics)
+        told = outcome.get("status", trial.state.name.lower())
+        reason = f"  ({outcome['reason']})" if outcome.get("reason") else ""
+        count = f"[{len(self.ended)}/{self.record.trials}]"
+        return f"{count} {trial_name(trial.number)} {told}  {values}{reason}  · {self._left()}".replace("[", "\\[", 1)
+
+    def _share(self) -> float:
+        """Work done in trials, running ones by their share."""
+        return len(self.ended) + sum(share for share, _ in self.running.values())
+
+    def _left(self) -> str:
+        done = self._share() - self.first
+        if done < 0.3:
+            return "time left: measuring"
+        left = (self.record.trials - self._share()) * (time.monotonic() - self.began) / done
+        return f"about {duration(max(left, 0))} left"
+
+    def _best(self) -> str:
+        complete = [t for t in self.ended if t.user_attrs.get("outcome", {}).get("status") in ("complete", "stopped")]
+        complete = [t for t in complete if t.values]
+        if not complete:
+            return "no trial finished yet"
+        parts = []
+        for index, (metric, direction) in enumerate(zip(self.record.metrics, self.record.directions, strict=True)):
+            best = (max if direction == "maximize" else min)(t.values[index] for t in complete)
+            parts.append(f"best {metric} {best:.4g}")
+        front = pareto_front([t.values for t in complete], self.record.directions)
+        return "  ".join(parts) + (f"  Pareto front {len(front)}" if len(self.record.metrics) > 1 else "")
+
+    def _render(self) -> RenderableType:
+        table = Table.grid(padding=(0, 2))
+        for number, (share, text) in sorted(self.running.items()):
+            table.add_row(trial_name(number), ProgressBar(total=1.0, completed=share, width=30), text)
+        head = Text(f"{self.record.name}: {len(self.ended)} of {self.record.trials} trials · {self._left()}", style="bold")
+        return Group(head, Text(self._best()), table)

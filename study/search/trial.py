@@ -1,0 +1,209 @@
+"""One trial: train one or several seeds of one configuration, evaluate each, keep the models.  No Ray here either.
+
+`run_trial` is a generator of plain dictionaries.  Reports in the middle carry the training curve and the cheap metrics of a
+small sample; the last one has `final: True`, the medians over the replicates and everything the tables need.
+
+Files, all named by the configuration's digest, so that a retry finds what an interrupted try left:
+    checkpoints/<digest>-<replicate>.ckpt    while training, at most every `CHECKPOINT_SECONDS`
+    models/<digest>-<replicate>.vae          when done
+    histories/<digest>-<replicate>.json      when done: the reports of the training
+    logs/trial-<number>.log                  one readable line a report; also on standard output, which the dashboard shows
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.checkpoint import save_model
+from models.codec import TorchCodec
+from models.config import Config
+from models.files import write_atomically
+from study.config import TrialConfig, run_seed
+from study.datasets import load_dataset
+from study.evaluate import Evaluation, evaluate_codec, evaluate_seeds
+from study.metrics import metric_of
+from study.records.folder import StudyFolder, history_path, model_path
+from study.search.events import trial_name
+from study.training.device import choose_device, describe_hardware
+from study.training.run import Run, schedules_end
+
+__all__ = ["TrialSpec", "run_trial"]
+
+CHECKPOINT_SECONDS = 20.0
+REPORTS = 20
+LOOKS = (0.25, 0.5, 0.75, 0.9)  # fractions of a run at which the cheap metrics are looked at
+LOOK_POINTS = 1_000
+CHEAP = ("recon", "kl", "mig")
+
+
+class TrialSpec(Config):
+    """What a worker needs to run one trial.  `folder` and `data` are absolute.
+
+    first_replicate   number of the first seed: a confirmation counts from where no search ever was
+    """
+
+    number: int
+    config: TrialConfig
+    root_seed: int
+    replicates: int
+    first_replicate: int = 0
+    metrics: tuple[str, ...]
+    points: int
+    folder: Path
+    data: Path
+    cpus: int = 1
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """One finished training of a trial.  No evaluation where it diverged."""
+
+    row: dict[str, Any]
+    evaluation: Evaluation | None
+
+    @property
+    def values(self) -> dict[str, float]:
+        return self.evaluation.values if self.evaluation else {}
+
+
+def run_trial(spec: TrialSpec) -> Iterator[dict[str, Any]]:
+    """Train and evaluate; yields reports, the last one with `final: True`.
+
+    A run that diverges or collapses is a result with its status and reason, not an exception.
+    """
+    import torch
+
+    torch.set_num_threads(max(1, spec.cpus))
+    device = choose_device(spec.gpus)
+    dataset = load_dataset(spec.config.dataset, spec.data, **spec.config.dataset_options)
+    digest = spec.config.digest()
+    finished: list[Replicate] = []
+    for replicate in range(spec.first_replicate, spec.first_replicate + spec.replicates):
+        run = Run(spec.config, dataset, run_seed(spec.root_seed, digest, replicate), device, reports=REPORTS)
+        looking = yield from _train(spec, run, replicate)
+        finished.append(_finish(spec, run, replicate, looking))
+    yield _final(spec, finished, describe_hardware(device))
+
+
+def _train(spec: TrialSpec, run: Run, replicate: int) -> Generator[dict[str, Any], None, float]:
+    """Train one replicate, continuing from its checkpoint if there is one.  Returns the seconds spent on looks."""
+    checkpoint = spec.folder / "checkpoints" / f"{spec.config.digest()[:16]}-{replicate}.ckpt"
+    resumed = f", continued from step {run.step}" if run.resume(checkpoint) else ""
+    _log(spec, f"replicate {replicate}: {spec.config.objective}, {spec.config.architecture}, seed {run.seed}{resumed}")
+    saved, looking = time.monotonic(), 0.0
+    looks = [look for look in LOOKS if look * run.config.training.steps > run.step]
+    for report in run.advance():
+        row = {"replicate": replicate, "final": False, **report.row()}
+        _log(
+            spec,
+            f"step {report.step}: recon {report.recon:.2f}, KL {report.kl:.2f} nats, {report.step / report.seconds:.1f} steps/s",
+        )
+        if looks and report.progress >= looks[0]:
+            looks.pop(0)
+            started = time.perf_counter()
+            row.update(_look(spec, run, replicate))
+            looking += time.perf_counter() - started
+        if time.monotonic() - saved > CHECKPOINT_SECONDS:
+            run.save(checkpoint)
+            saved = time.monotonic()
+        yield row
+    checkpoint.unlink(missing_ok=True)
+    return looking
+
+
+def _log(spec: TrialSpec, text: str) -> None:
+    line = f"{time.strftime('%H:%M:%S')} {trial_name(spec.number)} {text}"
+    print(line, flush=True)
+    path = spec.folder / "logs" / f"{trial_name(spec.number)}.log"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a") as file:
+        file.write(line + "\n")
+
+
+def _look(spec: TrialSpec, run: Run, replicate: int) -> dict[str, float]:
+    """Cheap metrics in mid-training, prefixed: they come from fewer points than the final ones.
+
+    `comparable` is the first searched metric for the scheduler, there only when trials can be compared fairly: in the first
+    replicate, and once the objective's schedules have ended.
+    """
+    if run.status not in ("running", "complete"):
+        return {}
+    names = [name for name in CHEAP if name != "mig" or run.dataset.factors is not None]
+    found = evaluate_codec(TorchCodec(run.model), run.dataset, metrics=names, points=LOOK_POINTS, seed=spec.root_seed)
+    looks = {f"validation_{key}": value for key, value in found.values.items()}
+    if replicate == 0 and run.history[-1].progress >= schedules_end(run.objective) and spec.metrics[0] in found.values:
+        looks["comparable"] = found.values[spec.metrics[0]]
+    return looks
+
+
+def _finish(spec: TrialSpec, run: Run, replicate: int, looking: float) -> Replicate:
+    """Evaluate a finished training and keep its model.  looking: seconds of evaluation in mid-training."""
+    row: dict[str, Any] = {
+        "replicate": replicate,
+        "seed": run.seed,
+        "status": run.status,
+        "reason": run.reason,
+        "steps": run.step,
+        "seconds": run.seconds,
+    }
+    _log(spec, f"{run.status} {run.reason}".strip())
+    evaluation = None
+    if run.status != "diverged":
+        started = time.perf_counter()
+        metrics = [name for name in spec.metrics if metric_of(name).family != "seeds"]
+        evaluation = evaluate_codec(TorchCodec(run.model), run.dataset, metrics=metrics, points=spec.points, seed=spec.root_seed)
+        row |= {"evaluation_seconds": looking + time.perf_counter() - started, "kl_per_latent": evaluation.kl_per_latent.tolist()}
+        save_model(run.model, model_path(spec.folder, spec.config.digest(), replicate))
+    history = json.dumps([report.row() for report in run.history])
+    write_atomically(history_path(spec.folder, spec.config.digest(), replicate), history)
+    return Replicate(row | (evaluation.values if evaluation else {}), evaluation)
+
+
+def _across_seeds(spec: TrialSpec, finished: list[Replicate]) -> dict[str, float]:
+    """Metrics of several seeds (UDR); none where fewer than two replicates lived."""
+    metrics = [name for name in spec.metrics if metric_of(name).family == "seeds"]
+    encodings = [each.evaluation.encoding for each in finished if each.evaluation]
+    return evaluate_seeds(encodings, metrics, spec.root_seed) if metrics and len(encodings) > 1 else {}
+
+
+def _final(spec: TrialSpec, finished: list[Replicate], hardware: dict[str, Any]) -> dict[str, Any]:
+    """The trial's row: medians over the replicates that have a value."""
+    worst = next((each.row for each in finished if each.row["status"] not in ("complete", "stopped")), finished[0].row)
+    keys = dict.fromkeys(key for each in finished for key in each.values)
+    medians = {key: statistics.median(e.values[key] for e in finished if key in e.values) for key in keys}
+    return {
+        "final": True,
+        "status": worst["status"],
+        "reason": worst["reason"],
+        "config": spec.config.model_dump(mode="json"),
+        "config_digest": spec.config.digest(),
+        "seconds": sum(each.row["seconds"] for each in finished),
+        "steps": sum(each.row["steps"] for each in finished),
+        "hardware": hardware,
+        "values": medians | _across_seeds(spec, finished) if worst["status"] != "diverged" else {},
+        "replicates": [each.row for each in finished],
+    }
+
+
+def spec_of(folder: StudyFolder, number: int, config: TrialConfig) -> TrialSpec:
+    """What a worker is told about one configuration of this study."""
+    record = folder.record
+    return TrialSpec(
+        number=number,
+        config=config,
+        root_seed=record.seed,
+        replicates=record.replicates,
+        metrics=(*record.metrics, *record.also),
+        points=record.budget.points,
+        folder=folder.path,
+        data=Path(record.data),
+        cpus=record.cpus_per_trial,
+        gpus=record.gpus_per_trial,
+    )

@@ -1,0 +1,197 @@
+"""The numbers behind the figures: hypervolume, differences at equal KL, importance, variance, correlations."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from analysis.figures.correlation import rank_correlations
+from analysis.figures.seeds import variance_table
+from analysis.matched import matched_figure, matched_settings, matched_table
+from analysis.tables.equal_kl import LEAST_CLEAR, equal_kl_table, matched_differences, verdicts
+from analysis.tables.hypervolume import hypervolume, hypervolume_over_trials, worst_point
+from analysis.tables.importance import knob_importance
+
+Points = arrays(float, st.tuples(st.integers(1, 12), st.just(2)), elements=st.floats(0, 1, width=16))
+DIRECTIONS = ("minimize", "maximize")
+
+
+def made_trials(rows: int = 40, seed: int = 0, **columns: object) -> pd.DataFrame:
+    """Usable trials of one setting in which constant γ costs 10 nats at every KL and the learning rate moves MIG."""
+    generator = np.random.default_rng(seed)
+    variant = np.where(np.arange(rows) % 2 == 0, "capacity, constant γ", "capacity, γ decay")
+    kl = generator.uniform(5, 30, rows)
+    rate = generator.uniform(1e-4, 1e-2, rows)
+    return pd.DataFrame(
+        {
+            "study": "made", "trial": np.arange(rows), "usable": True, "setting": "one", "variant": variant, "kl": kl,
+            "recon": 200 - 4 * kl + 10 * (variant == "capacity, constant γ"), "mig": 20 * rate,
+            "learning_rate": rate, "architecture": generator.choice(["cnn", "mlp"], rows), "n_replicates": 1, **columns,
+        }
+    )  # fmt: skip
+
+
+class TestHypervolume:
+    @given(Points)
+    def test_equals_a_fine_grid(self, points):
+        grid = (np.stack(np.meshgrid(*[np.arange(200)] * 2), axis=-1).reshape(-1, 2) + 0.5) / 200
+        dominated = ((points[:, None, 0] <= grid[:, 0]) & (points[:, None, 1] >= grid[:, 1])).any(axis=0)
+        assert hypervolume(points, DIRECTIONS, [1, 0]) == pytest.approx(dominated.mean(), abs=0.02)
+
+    @given(Points, st.randoms(use_true_random=False))
+    def test_order_does_not_matter_and_more_points_never_shrink_it(self, points, random):
+        shuffled = points[random.sample(range(len(points)), len(points))]
+        assert hypervolume(shuffled, DIRECTIONS, [1, 0]) == pytest.approx(hypervolume(points, DIRECTIONS, [1, 0]))
+        assert (np.diff(hypervolume_over_trials(points, DIRECTIONS, [1, 0])) >= -1e-12).all()
+
+    def test_degenerate_input(self):
+        assert hypervolume([], DIRECTIONS, [1, 0]) == 0
+        assert hypervolume([[np.nan, 0.5], [2, 0.5]], DIRECTIONS, [1, 0]) == 0  # no value; worse than the reference
+        assert worst_point([[1, 0.2], [3, np.nan]], DIRECTIONS) == [3.0, 0.2]
+
+
+class TestEqualKl:
+    def test_finds_the_difference_that_was_built_in(self):
+        rows = made_trials(200)
+        (row,) = equal_kl_table(rows, ["recon"]).to_dict("records")
+        assert (row["a"], row["b"]) == ("capacity, γ decay", "capacity, constant γ")
+        assert row["low"] < -10 < row["high"] and row["high"] < -5
+        assert row["n"] + row["unmatched"] == 100
+
+    def test_only_trials_within_the_caliper_are_compared(self):
+        a = pd.DataFrame({"kl": [10.0, 20.0], "recon": [5.0, 5.0]})
+        b = pd.DataFrame({"kl": [11.0, 11.4, 12.0], "recon": [1.0, 3.0, 100.0]})
+        assert matched_differences(a, b, "recon", caliper=0.15) == [3.0]  # against the median of the first two
+
+    def test_settings_are_not_mixed(self):
+        rows = made_trials(40)
+        rows["setting"] = np.where(rows["variant"] == "capacity, γ decay", "one", "two")
+        assert equal_kl_table(rows, ["recon"])["n"].tolist() == [0]
+
+    def test_absent_columns_give_no_rows_and_dead_models_no_match(self):
+        assert equal_kl_table(made_trials().drop(columns="kl"), ["recon"]).empty
+        assert equal_kl_table(made_trials(kl=0.0), ["recon"]).empty
+
+    def test_few_differences_decide_nothing(self):
+        few = equal_kl_table(made_trials(200).groupby("variant").head(LEAST_CLEAR - 1).assign(kl=10.0), ["recon"])
+        assert few["n"].tolist() == [LEAST_CLEAR - 1]
+        assert verdicts(few)[0].endswith("fewer than 6 differences decide nothing.")
+
+    def test_verdicts_say_which_way_and_how_sure(self):
+        (told,) = verdicts(equal_kl_table(made_trials(200), ["recon"]))
+        assert told.startswith("γ decay against constant γ, reconstruction NLL: ") and "nats better" in told
+        assert told.endswith("which leaves out zero).")
+        apart = made_trials(40)
+        apart["kl"] += 1000 * (apart["variant"] == "capacity, γ decay")
+        assert verdicts(equal_kl_table(apart, ["mig"]))[0].endswith("this study says nothing about it.")
+
+
+class TestImportance:
+    def test_the_knob_that_does_it_comes_first(self):
+        table = knob_importance(made_trials(60), "mig")
+        assert table["knob"].tolist() == ["learning_rate", "architecture"]
+        assert table.loc[0, "low"] > 0.5 and table.loc[0, "r2"] > 0.8
+        assert abs(table.loc[1, "importance"]) < 0.1
+
+    def test_noise_is_not_predicted(self):
+        noise = np.random.default_rng(1).normal(size=60)
+        assert knob_importance(made_trials(60, mig=noise), "mig")["r2"].iloc[0] < 0.1
+
+    def test_knobs_that_only_some_trials_have_are_left_out(self):
+        rows = made_trials(60)
+        rows["capacity/gamma_max"] = np.where(rows.index < 30, 3.0 + rows.index, np.nan)
+        assert "capacity/gamma_max" not in knob_importance(rows, "mig")["knob"].tolist()
+        assert "capacity/gamma_max" in knob_importance(rows.head(30), "mig")["knob"].tolist()
+
+    @pytest.mark.parametrize("rows", [made_trials(9), made_trials(30, mig=0.1), made_trials(30).drop(columns="mig")])
+    def test_too_few_constant_or_absent_is_empty(self, rows):
+        assert knob_importance(rows, "mig").empty
+
+
+class TestVarianceAndCorrelation:
+    def test_parts_of_the_variance_add_up_and_find_the_seed(self):
+        generator = np.random.default_rng(0)
+        trials = np.repeat(np.arange(30), 4)
+        seeds = pd.DataFrame(
+            {
+                "study": "made",
+                "trial": trials,
+                "variant": np.where(trials < 15, "a", "b"),
+                "status": "complete",
+                "mig": generator.normal(size=30)[trials] + generator.normal(size=120),
+            }
+        )
+        table = variance_table(seeds, "mig").set_index("part")["share"]
+        assert table.sum() == pytest.approx(1)
+        assert table["kind of objective"] < 0.1 and 0.25 < table["seed"] < 0.6
+
+    def test_one_seed_or_no_spread_has_no_parts(self):
+        one = pd.DataFrame({"study": "s", "trial": [0, 1], "variant": "a", "status": "complete", "mig": [0.1, 0.2]})
+        assert variance_table(one, "mig").empty
+        assert variance_table(pd.concat([one.assign(mig=0.1)] * 2), "mig").empty
+
+    def test_better_reconstruction_with_worse_mig_is_negative(self):
+        rows = made_trials(10, recon=np.arange(10.0), mig=np.arange(10.0))  # recon is to be small, mig large
+        assert rank_correlations(rows, ["recon", "mig"]).loc["recon", "mig"] == -1
+
+    def test_mixed_settings_are_refused_and_few_trials_unknown(self):
+        rows = made_trials(10)
+        rows.loc[:4, "setting"] = "two"
+        with pytest.raises(ValueError, match="one setting"):
+            rank_correlations(rows, ["recon", "mig"])
+        assert rank_correlations(made_trials(4), ["recon", "mig"]).isna().all(axis=None)
+
+
+class TestMatched:
+    """A grid of 6 settings and 3 seeds in which decay takes 2 nats off everywhere and does nothing to MIG but noise."""
+
+    @staticmethod
+    def grid() -> pd.DataFrame:
+        generator = np.random.default_rng(0)
+        rows = [
+            {"study": f"seed{seed}", "trial": at, "setting": "one", "usable": True, "architecture": network,
+             "capacity/capacity_max": capacity, "capacity/gamma_ratio": ratio, "mig": generator.uniform(),
+             "recon": 100 + capacity - 2 * (ratio < 1) + 0.1 * seed}
+            for seed in range(3)
+            for at, (network, capacity, ratio) in enumerate(itertools.product(("cnn", "mlp"), (5.0, 15.0, 25.0), (1.0, 0.2)))
+        ]  # fmt: skip
+        return pd.DataFrame(rows)
+
+    def test_finds_what_was_built_in_and_counts_settings_not_seeds(self):
+        trials = self.grid()
+        table = matched_table({m: matched_settings(trials, "capacity/gamma_ratio", m) for m in ("recon", "mig")}).set_index(
+            "metric"
+        )
+        recon = table.loc["recon"]
+        assert (recon["from"], recon["to"]) == (0.2, 1.0)
+        assert recon[["median", "low", "high"]].tolist() == pytest.approx([2.0] * 3)
+        assert (recon["better"], recon["settings"], recon["pairs"]) == (0, 6, 18)
+        assert recon["p"] == pytest.approx(2 / 2**6), "six of six: 2·½⁶"
+        assert table.loc["mig", "low"] < 0 < table.loc["mig", "high"]
+
+    def test_a_knob_that_changes_nothing_has_no_p(self):
+        trials = self.grid().assign(recon=1.0)
+        (row,) = matched_table({"recon": matched_settings(trials, "capacity/gamma_ratio", "recon")}).to_dict("records")
+        assert (row["median"], row["better"], row["p"]) == (0.0, 0, 1.0)
+
+    def test_unmatched_trials_are_left_out(self):
+        trials = self.grid()
+        alone = trials[(trials["architecture"] == "cnn") | (trials["capacity/gamma_ratio"] == 1.0)]
+        assert len(matched_settings(alone, "capacity/gamma_ratio", "recon")) == 3
+        assert matched_table({"recon": matched_settings(trials, "no/such/knob", "recon")}).empty
+        assert matched_table({"recon": matched_settings(trials[:1], "capacity/gamma_ratio", "recon")}).empty
+
+    def test_settings_that_only_look_alike_are_not_matched(self):
+        trials = self.grid()
+        trials["learning_rate"] = np.where(trials["capacity/gamma_ratio"] == 1.0, 1e-3, 1e-3 + 1e-9)
+        assert matched_settings(trials, "capacity/gamma_ratio", "recon").empty
+
+    def test_draws_a_line_a_setting(self):
+        figure = matched_figure({"recon": matched_settings(self.grid(), "capacity/gamma_ratio", "recon")}, "capacity/gamma_ratio")
+        assert len(figure.axes[0].lines) == 6

@@ -1,0 +1,66 @@
+"""Our metrics give disentanglement_lib's numbers on three synthetic representations of the whole grid."""
+
+import numpy as np
+import pytest
+
+from study.metrics import evaluate
+from study.metrics.dci import dci
+from study.metrics.dci_forest import dci_forest
+from tests.study.metrics.golden_codes import GOLDEN, NAMES, digest, grid_codes, grid_factors, protocol_rows
+
+TOLERANCE = {
+    "mig": 1e-6,
+    "modularity": 1e-6,
+    "sap": 0.005,
+    "explicitness": 0.005,
+    "beta_vae_score": 0.01,
+    "factor_vae_score": 0.01,
+}
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def representation(request):
+    """Name, codes and factors of one representation."""
+    return request.param, grid_codes(request.param), grid_factors()
+
+
+def test_generator_makes_the_recorded_arrays(representation):
+    name, codes, factors = representation
+    assert digest(codes) == GOLDEN[name]["digest"]
+    assert digest(factors) == GOLDEN["factors"]["digest"]
+    assert digest(np.concatenate(protocol_rows())) == GOLDEN["points"]["digest"]
+
+
+@pytest.mark.parametrize("key", TOLERANCE)
+def test_grid_gives_the_published_value(representation, key):
+    name, codes, factors = representation
+    expected = GOLDEN[name]["values"][key]
+    found = evaluate(codes, factors, [key], seed=0)[key]
+    assert abs(found - expected["mean"]) <= max(TOLERANCE[key], 2 * expected["sd"])
+
+
+def test_the_very_points_give_the_published_value(representation):
+    name, codes, factors = representation
+    train, _ = protocol_rows()
+    found = evaluate(codes[train], factors[train], ["mig", "modularity"])
+    for key, value in found.items():
+        assert abs(value - GOLDEN[name]["values"][key]["mean"]) <= 1e-6
+
+
+@pytest.mark.slow
+def test_boosted_trees_give_the_published_values(representation):
+    name, codes, factors = representation
+    train, test = protocol_rows()
+    found = dci(codes[train], factors[train], codes[test], factors[test])
+    for part, value in found._asdict().items():
+        assert abs(value - GOLDEN[name]["values"][f"dci_{part}"]["mean"]) <= 0.01
+
+
+@pytest.mark.slow
+def test_forest_stays_near_the_boosted_trees(representation):
+    """What the docstring of `dci_forest` claims."""
+    name, codes, factors = representation
+    train, test = protocol_rows()
+    found = dci_forest(codes[train], factors[train], codes[test], factors[test])
+    for part, value in found._asdict().items():
+        assert abs(value - GOLDEN[name]["values"][f"dci_{part}"]["mean"]) <= 0.03

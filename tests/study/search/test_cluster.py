@@ -1,0 +1,45 @@
+"""The same command on a Ray cluster: two real nodes on this machine, one of which is killed in the middle."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from study.records.folder import StudyFolder
+from study.records.tables import read_table
+from study.search.journal import load_optuna_study
+
+pytestmark = pytest.mark.slow
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+def test_a_lost_node_costs_no_trial(tmp_path: Path, data_folder: Path, dsprites: object) -> None:
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        second = cluster.add_node(num_cpus=1)
+        cluster.wait_for_nodes()
+        search = ["--space", "dsprites_capacity", "--budget", "smoke", "--trials", "4", "--name", "spread"]
+        places = ["--out", tmp_path, "--registry", tmp_path / "_registry", "--data", data_folder]
+        command = [sys.executable, "-m", "study.run", *search, "--address", cluster.address, *places]
+        driver = subprocess.Popen(
+            [*map(str, command)], cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        table = tmp_path / "spread" / "trials.parquet"
+        deadline = time.monotonic() + 240
+        while not table.is_file() and driver.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.5)
+        cluster.remove_node(second, allow_graceful=False)
+        printed, _ = driver.communicate(timeout=400)
+        assert driver.returncode == 0, printed
+    finally:
+        cluster.shutdown()
+    folder = StudyFolder(tmp_path / "spread")
+    assert [t.state.name for t in load_optuna_study(folder).trials] == ["COMPLETE"] * 4
+    assert list(read_table(folder, "trials")["status"]) == ["complete"] * 4

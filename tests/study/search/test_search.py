@@ -1,0 +1,182 @@
+"""Telling Optuna the truth: states, interruptions, retries; without Ray, on real journals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from models.errors import UserError
+from study.records.folder import StudyFolder, StudyRecord
+from study.records.tables import read_table, trial_rows, write_tables
+from study.search.journal import enqueue_start, finished_trials, load_optuna_study, make_sampler, reconcile, start_points, tell
+from study.search.plan import check_address
+from study.spaces import load_space
+
+
+def record(name: str = "s", **changes: Any) -> StudyRecord:
+    space = load_space("dsprites_capacity")
+    values = {
+        "name": name, "space": space.name, "metrics": ("recon", "mig"), "directions": ("minimize", "maximize"), "also": ("kl",),
+        "budget_name": "smoke", "budget": space.budget("smoke"), "trials": 12, "replicates": 1, "sampler": "tpe",
+        "scheduler": "none", "seed": 0, "cpus_per_trial": 1, "gpus_per_trial": 0.0, "data": "data",
+        "dataset": {"name": "dsprites", "source": "drawn", "digest": "0"}, "versions": {}, "git": {}, "hardware": {},
+        "started": "2026-01-01T00:00:00+00:00", "command": "test",
+    }  # fmt: skip
+    return StudyRecord(**{**values, **changes})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> StudyFolder:
+    folder = StudyFolder.new(tmp_path, "s")
+    folder.write(record())
+    return folder
+
+
+def ask(optuna_study: optuna.Study) -> optuna.Trial:
+    trial = optuna_study.ask()
+    load_space("dsprites_capacity").configure(trial, 100)
+    return trial
+
+
+def outcome(status: str = "complete", **values: float) -> dict[str, Any]:
+    return {
+        "status": status,
+        "reason": "",
+        "config_digest": "d" * 64,
+        "values": values,
+        "replicates": [{"replicate": 0, "status": status, **values}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "state"),
+    [
+        (outcome(recon=100.0, mig=0.1), TrialState.COMPLETE),
+        (outcome("collapsed", recon=565.0, mig=0.0), TrialState.COMPLETE),
+        (outcome("diverged"), TrialState.FAIL),
+        (outcome(recon=100.0), TrialState.FAIL),
+        (outcome(recon=float("nan"), mig=0.1), TrialState.FAIL),
+        (outcome("failed", recon=1.0, mig=1.0), TrialState.FAIL),
+        (outcome("pruned"), TrialState.PRUNED),
+    ],
+)
+def test_every_outcome_has_its_state(folder: StudyFolder, given: dict[str, Any], state: TrialState) -> None:
+    optuna_study = load_optuna_study(folder)
+    trial = ask(optuna_study)
+    assert tell(optuna_study, trial, folder.record, given).state == state
+    tell(optuna_study, trial, folder.record, outcome(recon=1.0, mig=1.0))  # told twice: the first answer stays
+    assert optuna_study.trials[0].state == state
+    assert trial_rows(optuna_study.trials)[0]["status"] == given["status"]
+
+
+def test_interrupted_trials_fail_and_are_retried_once(folder: StudyFolder) -> None:
+    optuna_study = load_optuna_study(folder)
+    done, cut = ask(optuna_study), ask(optuna_study)
+    tell(optuna_study, done, folder.record, outcome(recon=100.0, mig=0.1))
+    again = load_optuna_study(folder)  # a new process after a kill
+    reconcile(again)
+    reconcile(again)
+    assert [t.state for t in again.trials] == [TrialState.COMPLETE, TrialState.FAIL, TrialState.WAITING]
+    assert len(finished_trials(again)) == 1
+    retry = ask(again)
+    assert retry.params == cut.params
+    assert retry.user_attrs["retry_of"] == cut.number
+    again.tell(retry, state=TrialState.FAIL)
+    reconcile(again)
+    assert len(again.trials) == 3  # it failed by itself: that is its result
+
+
+def test_a_retry_that_is_interrupted_is_retried_again(folder: StudyFolder) -> None:
+    optuna_study = load_optuna_study(folder)
+    params = ask(optuna_study).params
+    for _ in range(3):
+        reconcile(optuna_study)
+        assert ask(optuna_study).params == params
+    assert len(finished_trials(optuna_study)) == 0
+
+
+def test_start_points_are_enqueued_once_and_no_more_than_trials(folder: StudyFolder) -> None:
+    space = load_space("dsprites_capacity")
+    optuna_study = load_optuna_study(folder)
+    enqueue_start(optuna_study, folder.record, space)
+    enqueue_start(optuna_study, folder.record, space)
+    assert len(optuna_study.trials) == len(space.space.start)
+    assert ask(optuna_study).params.items() >= dict(space.space.start[0]).items()
+
+
+def test_recipes_join_the_start_points_and_none_means_none() -> None:
+    space = load_space("dsprites_capacity")
+    own, recipes = start_points(space, "space"), start_points(space, "recipes")
+    assert own == [dict(point) for point in space.space.start]
+    assert recipes[: len(own)] == own and len(recipes) > len(own)
+    assert all(recipes.count(point) == 1 for point in recipes)
+    assert start_points(space, "none") == []
+
+
+def test_the_list_sampler_is_the_grid(tmp_path: Path) -> None:
+    space = load_space("dsprites_capacity")
+    folder = StudyFolder.new(tmp_path, "grid")
+    folder.write(record("grid", sampler="list", trials=len(space.grid_points())))
+    optuna_study = load_optuna_study(folder)
+    enqueue_start(optuna_study, folder.record, space)
+    asked = [ask(optuna_study).params for _ in space.grid_points()]
+    assert asked == space.grid_points()
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random", "qmc", "list"])
+def test_samplers_propose_and_move_on_after_a_resume(folder: StudyFolder, sampler: str) -> None:
+    def first(finished: int) -> dict[str, Any]:
+        settings = record(sampler=sampler)
+        optuna_study = optuna.create_study(directions=list(settings.directions), sampler=make_sampler(settings, finished))
+        return ask(optuna_study).params
+
+    assert first(0) == first(0)
+    assert first(0) != first(5)
+
+
+def test_most_trials_of_a_laptop_study_are_informed() -> None:
+    laptop = load_space("dsprites_capacity").budget("laptop")
+    sampler = make_sampler(record(trials=laptop.trials), 0)
+    assert isinstance(sampler, optuna.samplers.TPESampler)
+    concurrent = 2
+    assert laptop.trials - sampler._n_startup_trials - concurrent >= laptop.trials / 2
+
+
+def test_tables_hold_every_trial_and_no_invented_values(folder: StudyFolder) -> None:
+    optuna_study = load_optuna_study(folder)
+    tell(optuna_study, ask(optuna_study), folder.record, outcome(recon=100.0, mig=0.1))
+    tell(optuna_study, ask(optuna_study), folder.record, outcome("diverged"))
+    ask(optuna_study)
+    write_tables(folder, optuna_study.trials)
+    table = read_table(folder, "trials")
+    assert list(table["status"]) == ["complete", "diverged", "running"]
+    assert table["recon"].notna().tolist() == [True, False, False]
+    assert list(read_table(folder, "replicates")["trial"]) == [0, 1]
+    knobs = {name for trial in optuna_study.trials for name in trial.params}
+    assert knobs <= set(table.columns)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nonsense", "127.0.0.1:port"])
+def test_no_such_ray_address(address: str) -> None:
+    with pytest.raises(UserError, match="no Ray cluster answers at"):
+        check_address(address)
+
+
+def test_a_study_folder_is_found_by_name_or_path_and_nothing_else(folder: StudyFolder) -> None:
+    runs = folder.path.parent
+    assert StudyFolder.find("s", runs).record == folder.record
+    assert StudyFolder.find(str(folder.path), runs / "elsewhere").record == folder.record
+    with pytest.raises(UserError, match=r"nothing is not a study: no study.json in .*; there are: s"):
+        StudyFolder.find("nothing", runs)
+    with pytest.raises(UserError, match="the study s exists already"):
+        StudyFolder.new(runs, "s")
+    for bad in ("../up", "", "a/b", ".hidden", "x" * 101):
+        with pytest.raises(UserError, match="a study's name is"):
+            StudyFolder.new(runs, bad)
+    (folder.path / "study.json").write_text('{"format": 1}')
+    with pytest.raises(UserError, match="not a study record of this version"):
+        _ = StudyFolder.find("s", runs).record

@@ -1,0 +1,72 @@
+"""What an earlier commit wrote must still open: a study, a store, and the digests that name configurations.
+
+`tests/fixtures/` was written by commit 633689c (two smoke trials of `dsprites_capacity` on drawn dSprites, seed 5; two tiny
+models in a store; digests of every recipe and every start point).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+
+from analysis import load_study
+from models.checkpoint import load_model
+from registry import Store, load
+from study.recipes import RECIPES, load_recipe
+from study.records.folder import StudyFolder, model_path
+from study.records.tables import read_table, trial_rows
+from study.records.winners import front_of
+from study.search.journal import finished_trials, load_optuna_study
+from study.spaces import AROUND, SPACES, load_space
+
+FIXTURES = Path(__file__).with_name("fixtures")
+EXPECTED = json.loads((FIXTURES / "expected.json").read_text())
+DIGESTS = json.loads((FIXTURES / "config_digests.json").read_text())
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> StudyFolder:
+    return StudyFolder(Path(shutil.copytree(FIXTURES / "study" / "before", tmp_path / "before")))
+
+
+def test_an_earlier_study_opens(study: StudyFolder) -> None:
+    front = front_of(study)
+    assert front["trial"].tolist() == [0]
+    digest = front.iloc[0]["config_digest"]
+    assert load_model(model_path(study.path, digest, 0)).config.latent_dim == 10
+    assert set(read_table(study, "history")["trial"]) == {0, 1}
+    assert load_study(str(study.path)).trials["usable"].all()
+
+
+def test_an_earlier_journal_gives_the_same_rows(study: StudyFolder) -> None:
+    trials = finished_trials(load_optuna_study(study))
+    rows = [{key: row[key] for key in EXPECTED["trials"][0]} for row in trial_rows(trials)]
+    assert rows == [pytest.approx(row) for row in EXPECTED["trials"]]
+
+
+def test_an_earlier_store_is_intact() -> None:
+    store = Store(FIXTURES / "store")
+    assert store.aliases("tiny") == {"champion": 1, "candidate": 2}
+    images = np.random.default_rng(0).integers(0, 256, (2, 1, 8, 8), dtype=np.uint8)
+    for number in (1, 2):
+        mu, _ = load("tiny", number, registry=FIXTURES / "store").encode(images)
+        np.testing.assert_allclose(mu, EXPECTED[f"tiny {number}"]["mu"], atol=1e-6)
+
+
+def test_every_recipe_keeps_its_digest() -> None:
+    found = {f"recipe/{name}": load_recipe(name).config(1000).digest() for name in RECIPES.names()}
+    assert found.items() >= {key: value for key, value in DIGESTS.items() if key.startswith("recipe/")}.items()
+
+
+def test_every_point_of_every_space_keeps_its_digest() -> None:
+    found = {}
+    for name in [*SPACES.names(), *(AROUND + recipe for recipe in RECIPES.names())]:
+        space = load_space(name)
+        for number, point in enumerate(space.space.start):
+            found[f"space/{name}/start {number}"] = space.configure(optuna.trial.FixedTrial(dict(point)), 1000).digest()
+    assert found.items() >= {key: value for key, value in DIGESTS.items() if "/start " in key}.items()
