@@ -29,9 +29,7 @@ def report(studies: Studies, data: Path | None = None, registry: Path | None = N
     keys = _keys(studies)
     front = tradeoff_table(studies, *keys) if keys else studies.trials.iloc[:0]
     front = front[front["front"]] if keys else front
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "reporting"), autoescape=True, undefined=StrictUndefined
-    )
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
     return environment.get_template("page.html").render(
         title=next(iter(studies.folders)),
         facts=_facts(studies),

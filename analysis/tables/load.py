@@ -35,7 +35,7 @@ from study.records.tables import read_table
 
 __all__ = ["EXAMPLE", "Studies", "directions_of", "groups", "home", "knobs", "load_registry", "load_study", "shown_name"]
 
-EXAMPLE = Path(__file__).parent / "example"
+EXAMPLE = Path(__file__).parents[1] / "example"
 USABLE = ("complete", "stopped")
 ENDED = (*USABLE, "collapsed", "diverged", "failed", "pruned")
 FACTS = (

@@ -43,7 +43,7 @@ def tiny_registry(tiny_study: StudyFolder, tmp_path_factory: pytest.TempPathFact
     """A model store with the tiny study's front."""
     root = tmp_path_factory.mktemp("registry") / "store"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("study.publish.possible", lambda *_, **__: [])  # the study's own metrics only, not all there are
+        patch.setattr("study.publishing.publish.possible", lambda *_, **__: [])  # the study's own metrics only, not all there are
         publish_trials(tiny_study, front_of(tiny_study).head(1), Store(root))
     return root
 

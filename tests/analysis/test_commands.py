@@ -14,6 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from analysis import load_study, matched, outliers, report, tradeoff
+from analysis.reporting.outliers import outlier_section
+from analysis.reporting.page import report as render_report
 from analysis.reporting.search import choices
 from analysis.reporting.selection import selection_table
 from analysis.tables.tradeoff import by_variant, metric_pair, tradeoff_table
@@ -143,7 +145,7 @@ class TestReport:
             assert words in page.text
 
     def test_a_real_study_shows_its_models_seeds_and_versions(self, tiny_study: StudyFolder, tiny_registry: Path):
-        page = Page(report.report(load_study(tiny_study.path), registry=tiny_registry))
+        page = Page(render_report(load_study(tiny_study.path), registry=tiny_registry))
         assert "Reconstructions from the posterior mean." in page.text
         assert "knows about each factor" in page.text
         assert "Every trained seed, by trial." in page.text
@@ -155,19 +157,19 @@ class TestReport:
         record = json.loads((tiny_study.path / "study.json").read_text())
         record["dataset"]["digest"] = "0" * 64
         (tmp_path / "study.json").write_text(json.dumps(record))
-        page = Page(report.report(load_study(tmp_path)))
+        page = Page(render_report(load_study(tmp_path)))
         assert "The models cannot be drawn here" in page.text and "of digest 00000000" in page.text
 
     def test_a_study_that_has_only_begun(self, tmp_path: Path):
         begun = changed_study(tmp_path / "begun")
         for table in begun.glob("*.parquet"):
             table.unlink()
-        page = Page(report.report(load_study(begun), registry=tmp_path / "none"))
+        page = Page(render_report(load_study(begun), registry=tmp_path / "none"))
         assert "0 of 18 trials have ended" in page.text and "No trial has given a usable model yet" in page.text
 
     def test_a_study_of_one_trial(self, tmp_path: Path):
         one = changed_study(tmp_path / "one", lambda table: table.head(1), trials=1)
-        page = Page(report.report(load_study(one), registry=tmp_path / "none"))
+        page = Page(render_report(load_study(one), registry=tmp_path / "none"))
         assert "1 of 1 usable trials are on the front" in page.text
         assert "The knobs" in page.titles and "γ decay, constant γ and β at equal KL" not in page.titles
 
@@ -176,7 +178,7 @@ class TestReport:
             table.loc[table["status"] == "collapsed", "reason"] = "<script>alert(1)</script>"
             return table
 
-        text = report.report(load_study(changed_study(tmp_path / "odd", poisoned)), registry=tmp_path / "none")
+        text = render_report(load_study(changed_study(tmp_path / "odd", poisoned)), registry=tmp_path / "none")
         assert "<script>" not in text and "&lt;script&gt;" in text
 
     def test_choosing_without_labels(self):
@@ -189,7 +191,7 @@ class TestReport:
 
     def test_two_studies_are_refused(self, tiny_study: StudyFolder):
         with pytest.raises(UserError, match="a report is about one study, but got 2"):
-            report.report(load_study("example", tiny_study.path))
+            render_report(load_study("example", tiny_study.path))
 
 
 class TestOutliers:
@@ -218,7 +220,7 @@ class TestOutliers:
 
     def test_the_reports_chapter(self, tmp_path: Path):
         study = load_study(changed_study(tmp_path / "ranked", with_outliers))
-        section = outliers.outlier_section(study)
+        section = outlier_section(study)
         assert len(section.pictures) == 1 and len(section.tables[0].rows) == study.usable["variant"].nunique()
 
 

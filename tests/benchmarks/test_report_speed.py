@@ -13,7 +13,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis import load_study, report
+from analysis import load_study
+from analysis.reporting.page import report
 from analysis.tables.load import EXAMPLE
 
 pytestmark = pytest.mark.benchmark
@@ -42,7 +43,7 @@ def test_the_report_of_50_trials(tmp_path: Path) -> None:
     study = load_study(of_50_trials(tmp_path / "fifty"))
     assert len(study.trials) == TRIALS
     started = time.perf_counter()
-    page = report.report(study, registry=tmp_path / "none")
+    page = report(study, registry=tmp_path / "none")
     seconds = time.perf_counter() - started
     print(f"\nreport of {TRIALS} trials: {seconds:.1f} s, {len(page) / 2**20:.1f} MB")
     assert seconds <= SECONDS

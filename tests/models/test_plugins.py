@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -67,13 +66,3 @@ def test_options_are_validated_into_the_plugins_own_configuration() -> None:
     assert resolve_options(OBJECTIVES, "beta_vae", {"beta": 4}).beta == 4.0
     with pytest.raises(UserError, match=r"objective beta_vae: beta: .* \(got -1\); cycles: .* \(got 0\)"):
         resolve_options(OBJECTIVES, "beta_vae", {"beta": -1, "cycles": 0})
-
-
-@pytest.mark.parametrize("plugins", [ARCHITECTURES, OBJECTIVES], ids=lambda p: p.kind)
-def test_plugins_never_import_one_another_and_teach_their_idea(plugins: Plugins) -> None:
-    for name in plugins.names():
-        tree = ast.parse(Path(plugins.load(name).__file__).read_text())
-        imported = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-        imported += [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
-        assert not [module for module in imported if module.startswith(plugins.package)], name
-        assert len(ast.get_docstring(tree) or "") > 80, name

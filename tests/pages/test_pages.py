@@ -9,8 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from analysis import load_study, report
+from analysis import load_study
 from analysis.ranking.folder import rank_folder
+from analysis.reporting.page import report
 from models.checkpoint import save_model
 from models.config import VAEConfig
 from models.vae import VAE
@@ -23,7 +24,7 @@ PAGES = ("report", "ranking")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The report of the committed study, and the ranking of 30 noisy pictures by an untrained model."""
     folder = tmp_path_factory.mktemp("pages")
-    (folder / "report.html").write_text(report.report(load_study("example"), registry=folder / "none"))
+    (folder / "report.html").write_text(report(load_study("example"), registry=folder / "none"))
     torch.manual_seed(0)
     architecture = {"architecture": "mlp", "architecture_options": {"hidden": [16]}}
     save_model(VAE(VAEConfig(image_shape=(1, 16, 16), latent_dim=4, **architecture)), folder / "small.vae")

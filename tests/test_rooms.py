@@ -1,0 +1,38 @@
+"""A plural folder is a room: its plug-ins stand alone and teach their idea, `_files` are what they share."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from models.config import ARCHITECTURES, OBJECTIVES
+from models.outlier_scores import SCORES
+from models.plugins import Plugins
+from study.datasets import DATASETS
+from study.metrics import METRICS
+from study.recipes import RECIPES
+from study.spaces import SPACES
+
+ROOMS = [ARCHITECTURES, OBJECTIVES, SCORES, DATASETS, METRICS, RECIPES, SPACES]
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """Every module, or name of a module, that a file imports."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.kind)
+def test_plugins_never_import_one_another_and_teach_their_idea(room: Plugins) -> None:
+    for name in room.names():
+        tree = ast.parse(Path(str(room.load(name).__file__)).read_text())
+        siblings = {f"{room.package}.{other}" for other in room.names()}
+        found = {module for module in imported(tree) if any(module == s or module.startswith(f"{s}.") for s in siblings)}
+        assert not found, (name, found)
+        assert len(ast.get_docstring(tree) or "") > 60, name
