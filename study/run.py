@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from rich.table import Table
 
-from models.errors import UserError
+from models.errors import UserError, explain
 from registry.console import command_line, make_console, run
 from registry.place import registry_folder
 from study.datasets import data_folder
 from study.records.folder import StudyFolder, runs_folder
+from study.search.samplers import SAMPLERS
+from study.search.schedulers import SCHEDULERS
 from study.spaces import AROUND, SPACES, load_space
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ console = make_console()
 
 @app.command()
 def main(
+    ctx: typer.Context,
     space: Annotated[str | None, typer.Option(help="What to search: a file in study/spaces, or around_RECIPE.")] = None,
     show_list: Annotated[bool, typer.Option("--list", help="Show all spaces with their metrics and budgets.")] = False,
     trials: Annotated[int | None, typer.Option(min=1, help="How many trials (default: the budget's).")] = None,
@@ -38,9 +42,9 @@ def main(
     metrics: Annotated[str | None, typer.Option(help="Searched metrics, e.g. recon,mig (default: the space's).")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Root of all randomness.")] = 0,
     replicates: Annotated[int, typer.Option(min=1, help="Seeds trained for every trial; metrics are their medians.")] = 1,
-    sampler: Annotated[str, typer.Option(help="tpe, nsga2, random, qmc, or list (the space's grid).")] = "tpe",
+    sampler: Annotated[str, typer.Option(help=f"{', '.join(SAMPLERS)}; list is the space's grid.")] = "tpe",
     start: Annotated[str, typer.Option(help="First trials: space (its own), recipes (the sources' too), none.")] = "space",
-    scheduler: Annotated[str, typer.Option(help="Early stopping: none, asha or median.")] = "none",
+    scheduler: Annotated[str, typer.Option(help=f"Early stopping: {', '.join(SCHEDULERS)}.")] = "none",
     dataset: Annotated[str | None, typer.Option(help="Another data set for the same knobs, e.g. folder:PATH.")] = None,
     gpus_per_trial: Annotated[
         float | None, typer.Option(min=0, help="May be a fraction (default: 0.25 if there is a GPU).")
@@ -49,7 +53,7 @@ def main(
     reuse_actors: Annotated[
         bool, typer.Option("--reuse-actors", help="Many trials in one process: starts faster, but no actor has its trial's name.")
     ] = False,
-    address: Annotated[str | None, typer.Option(help="A running Ray cluster: HOST:PORT, ray://HOST:PORT or auto.")] = None,
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster: HOST:PORT, or auto on one of its nodes.")] = None,
     resume: Annotated[str | None, typer.Option(metavar="STUDY", help="Continue an interrupted study.")] = None,
     extend: Annotated[str | None, typer.Option(metavar="STUDY", help="Add --trials more trials to a study.")] = None,
     confirm: Annotated[
@@ -73,23 +77,34 @@ def main(
 
         check_address(address)
     runs = runs_folder(out)
+    given = {key: value for key, value in ctx.params.items() if _was_given(ctx, key)}
     if space is None:
         folder = StudyFolder.find(asked[0], runs)
-        _continue(folder, resume is None, trials, dry_run=dry_run)
+        _continue(folder, given, dry_run=dry_run)
     else:
-        from study.search.plan import Request
-
         folder = StudyFolder.new(runs, name or f"{space}-{time.strftime('%Y%m%d-%H%M%S')}")
-        request = Request(
-            space=space, name=folder.name, data=data_folder(data), budget=budget, trials=trials, metrics=metrics, dataset=dataset,
-            seed=seed, replicates=replicates, sampler=sampler, start=start, scheduler=scheduler, cpus_per_trial=cpus_per_trial,
-            gpus_per_trial=gpus_per_trial, reuse_actors=reuse_actors, cluster=address is not None,
-        )  # fmt: skip
-        _begin(folder, request, dry_run=dry_run)
+        _begin(folder, _request(folder.name, ctx.params), dry_run=dry_run)
     if not dry_run:
         from study.search.job import search_and_publish
 
         search_and_publish(folder, address, registry_folder(registry), console, confirm)
+
+
+def _was_given(ctx: typer.Context, parameter: str) -> bool:
+    source = ctx.get_parameter_source(parameter)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _request(name: str, params: dict[str, Any]) -> Request:
+    """The options that describe a new study.  Raises `UserError` for a value out of range."""
+    from study.search.plan import Request
+
+    wishes = {key: value for key, value in params.items() if key in Request.model_fields and value is not None}
+    wishes |= {"name": name, "data": data_folder(params["data"]), "cluster": params["address"] is not None}
+    try:
+        return Request(**wishes)
+    except ValidationError as error:
+        raise UserError(explain(error)) from None
 
 
 def _begin(folder: StudyFolder, request: Request, *, dry_run: bool) -> None:
@@ -105,14 +120,16 @@ def _begin(folder: StudyFolder, request: Request, *, dry_run: bool) -> None:
         folder.write(record)
 
 
-def _continue(folder: StudyFolder, more: bool, trials: int | None, *, dry_run: bool) -> None:
-    """Raise the target of a study that is extended; say what is left to do."""
-    record = folder.record
-    if more:
-        added = trials or folder.space().budget(record.budget_name).trials
-        record = record.model_copy(update={"trials": record.trials + added})
-        if not dry_run:
-            folder.write(record)
+def _continue(folder: StudyFolder, given: dict[str, Any], *, dry_run: bool) -> None:
+    """Apply what `--resume` or `--extend` may change; say what is left to do."""
+    from study.search.resume import check_given, continued
+
+    extend = "extend" in given
+    check_given(given, extend=extend)
+    more = given.get("trials") or folder.space().budget(folder.record.budget_name).trials if extend else None
+    record = continued(folder, given, more)
+    if record != folder.record and not dry_run:
+        folder.write(record)
     console.print(f"{record.name}: {record.trials} trials of {record.budget.steps} steps in all, budget {record.budget_name}")
 
 

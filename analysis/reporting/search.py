@@ -11,11 +11,12 @@ from analysis.figures.hypervolume import hypervolume_curve
 from analysis.figures.pareto import pareto
 from analysis.reporting.parts import Section, Table, picture
 from analysis.tables.caveats import seeds_text
-from analysis.tables.load import ENDED, Studies, directions_of, knobs, shown_name
+from analysis.tables.load import Studies, directions_of, knobs, shown_name
 from analysis.tables.names import ARROWS, knob_label, metric_name, number
 from analysis.tables.tradeoff import by_variant, tradeoff_table
 from models.errors import UserError
 from study.records.folder import StudyFolder
+from study.records.outcome import ENDED
 from study.records.winners import best_trials
 
 __all__ = ["choices", "searched", "tradeoff", "won"]

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.tables.load import ENDED, Studies
+from analysis.tables.load import Studies
 from study.records.folder import StudyRecord
+from study.records.outcome import ENDED
 
 __all__ = ["caveats", "provenance", "seeds_text", "unfinished"]
 

@@ -29,20 +29,17 @@ from models.errors import UserError
 from registry.place import registry_folder
 from registry.store import Store
 from registry.views import Filter, listing
+from study.records.columns import TRIAL, facts
 from study.records.folder import StudyFolder, StudyRecord, runs_folder
+from study.records.outcome import usable_rows
 from study.records.pareto import pareto_front
 from study.records.tables import read_table
 
 __all__ = ["EXAMPLE", "Studies", "directions_of", "groups", "home", "knobs", "load_registry", "load_study", "shown_name"]
 
 EXAMPLE = Path(__file__).parents[1] / "example"
-USABLE = ("complete", "stopped")
-ENDED = (*USABLE, "collapsed", "diverged", "failed", "pruned")
-FACTS = (
-    "trial", "state", "status", "reason", "retry_of", "config_digest", "started", "wall_seconds", "train_seconds", "steps",
-    "n_replicates", "device", "config", "study", "variant", "usable", "setting", "front",
-)  # fmt: skip
-"""Columns of a trial that are neither knobs nor metrics."""
+ADDED = ("study", "variant", "usable", "setting", "front")
+"""The columns that analysis adds to a trial's own."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +140,8 @@ def shown_name(folder: StudyFolder) -> str:
 
 def knobs(trials: pd.DataFrame) -> list[str]:
     """The columns that are knobs of the search and that took at least two values."""
-    found = [str(column) for column in trials.columns if column not in FACTS and find_metric(str(column)) is None]
+    known = {*facts(TRIAL), *ADDED}
+    found = [str(column) for column in trials.columns if column not in known and find_metric(str(column)) is None]
     return [column for column in found if trials[column].nunique(dropna=True) > 1]
 
 
@@ -178,15 +176,9 @@ def _tidy(trials: pd.DataFrame, folders: dict[str, StudyFolder]) -> pd.DataFrame
     trials["latent_dim"] = pd.to_numeric(trials["latent_dim"])
     trials["variant"] = [variant_of(config["objective"], config["objective_options"]) if config else None for config in configs]
     trials["setting"] = [_setting(folders[name].record) for name in trials["study"]]
-    trials["usable"] = pd.Series(_usable(trials, folders), index=trials.index, dtype=bool)
+    groups = [usable_rows(rows, folders[str(name)].record.metrics) for name, rows in trials.groupby("study")]
+    trials["usable"] = pd.concat(groups).reindex(trials.index) if groups else pd.Series(dtype=bool)
     return trials
-
-
-def _usable(trials: pd.DataFrame, folders: dict[str, StudyFolder]) -> list[bool]:
-    return [
-        row["status"] in USABLE and all(pd.notna(row.get(key)) for key in folders[row["study"]].record.metrics)
-        for row in trials.to_dict("records")
-    ]
 
 
 def _with_front(trials: pd.DataFrame, folders: dict[str, StudyFolder]) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from models.config import Config
 from models.errors import UserError, explain
@@ -24,13 +24,25 @@ from models.files import write_atomically
 from study.metrics import Direction
 from study.spaces import Budget, LoadedSpace, load_space
 
-__all__ = ["StudyFolder", "StudyRecord", "history_path", "model_path", "runs_folder"]
+__all__ = ["Settings", "StudyFolder", "StudyRecord", "checkpoint_path", "history_path", "model_path", "runs_folder"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
-class StudyRecord(Config):
-    """What a study is.  Frozen at its start, but for `trials`, which `--extend` raises."""
+class Settings(Config):
+    """What a person chooses on the command line and the record keeps as it was said."""
+
+    replicates: int = Field(default=1, ge=1)
+    sampler: str = "tpe"
+    start: str = "space"
+    scheduler: str = "none"
+    seed: int = Field(default=0, ge=0)
+    cpus_per_trial: int = Field(default=1, ge=1)
+    reuse_actors: bool = False
+
+
+class StudyRecord(Settings):
+    """What a study is.  Frozen at its start, but for what `--resume` and `--extend` may change (`study.search.resume`)."""
 
     format: int = 1
     name: str
@@ -41,13 +53,6 @@ class StudyRecord(Config):
     budget_name: str
     budget: Budget
     trials: int
-    replicates: int
-    sampler: str
-    start: str = "space"
-    reuse_actors: bool = False
-    scheduler: str
-    seed: int
-    cpus_per_trial: int
     gpus_per_trial: float
     data: str
     dataset: dict[str, Any]
@@ -124,6 +129,11 @@ class StudyFolder:
 def model_path(folder: Path, digest: str, replicate: int) -> Path:
     """Where a trial's model is kept in the study's folder."""
     return folder / "models" / f"{digest[:16]}-{replicate}.vae"
+
+
+def checkpoint_path(folder: Path, digest: str, replicate: int) -> Path:
+    """Where a training that goes on keeps its state."""
+    return folder / "checkpoints" / f"{digest[:16]}-{replicate}.ckpt"
 
 
 def history_path(folder: Path, digest: str, replicate: int) -> Path:

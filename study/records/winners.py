@@ -10,6 +10,7 @@ import numpy as np
 from models.errors import UserError
 from study.metrics import direction
 from study.records.folder import StudyFolder
+from study.records.outcome import usable_rows
 from study.records.pareto import pareto_front
 from study.records.tables import read_table
 
@@ -29,11 +30,7 @@ CONDITION = re.compile(r"\s*([A-Za-z_]\w*)\s*(<=|>=|<|>|==)\s*(-?[\d.]+(?:[eE][+
 def candidates(folder: StudyFolder) -> pd.DataFrame:
     """The trials that have a usable model: complete, with every searched metric."""
     table = read_table(folder, "trials")
-    metrics = list(folder.record.metrics)
-    if table.empty or not set(metrics) <= set(table.columns):
-        return table.iloc[:0]
-    usable = table["status"].isin(["complete", "stopped"]) & table[metrics].notna().all(axis=1)
-    return table[usable].reset_index(drop=True)
+    return table[usable_rows(table, folder.record.metrics)].reset_index(drop=True)
 
 
 def front_of(folder: StudyFolder) -> pd.DataFrame:
@@ -65,8 +62,9 @@ def best_trials(folder: StudyFolder, metric: str, where: str | None = None) -> p
 def typical_replicate(folder: StudyFolder, trial: int) -> dict[str, Any]:
     """The replicate nearest the trial's medians, each metric scaled by its spread."""
     table = read_table(folder, "replicates")
-    rows = table[(table["trial"] == trial) & table["status"].isin(["complete", "stopped"])].reset_index(drop=True)
-    values = rows[list(folder.record.metrics)].to_numpy(dtype=float)
+    metrics = [metric for metric in folder.record.metrics if metric in table.columns]  # UDR is of all replicates together
+    rows = table[(table["trial"] == trial) & usable_rows(table, metrics)].reset_index(drop=True)
+    values = rows[metrics].to_numpy(dtype=float)
     spread = np.where(np.ptp(values, axis=0) > 0, np.ptp(values, axis=0), 1.0)
     distance = np.abs((values - np.median(values, axis=0)) / spread).sum(axis=1)
     return {str(key): value for key, value in rows.iloc[int(np.argmin(distance))].items()}

@@ -15,6 +15,7 @@ import optuna
 
 from models.errors import UserError
 from study.records.folder import StudyRecord
+from study.records.outcome import Outcome
 from study.search.trial import TrialSpec, run_trial
 
 __all__ = ["check_shared", "concurrency", "ray_cluster", "retrain"]
@@ -100,16 +101,17 @@ def concurrency(record: StudyRecord) -> int:
     return int(slots)
 
 
-def retrain(specs: Sequence[TrialSpec]) -> Iterator[dict[str, Any]]:
-    """Run trials that nobody searches (confirmations), on the connected cluster; yields each final report as it comes."""
+def retrain(specs: Sequence[TrialSpec]) -> Iterator[tuple[int, Outcome]]:
+    """Run trials that nobody searches (confirmations), on the connected cluster; yields each number and outcome as they come."""
     import ray
 
-    @ray.remote(max_retries=1)
-    def final_report(spec: TrialSpec) -> dict[str, Any]:
+    def outcome_of(spec: TrialSpec) -> tuple[int, Outcome]:
         *_, last = run_trial(spec)
-        return {"trial": spec.number, **last}
+        assert isinstance(last, Outcome)
+        return spec.number, last
 
-    waiting = [final_report.options(num_cpus=spec.cpus, num_gpus=spec.gpus).remote(spec) for spec in specs]
+    remote = ray.remote(max_retries=1)(outcome_of)
+    waiting = [remote.options(num_cpus=spec.cpus, num_gpus=spec.gpus).remote(spec) for spec in specs]
     while waiting:
         done, waiting = ray.wait(waiting, num_returns=1)
         yield ray.get(done[0])

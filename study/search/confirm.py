@@ -19,7 +19,7 @@ from study.config import TrialConfig
 from study.metrics import metric_of
 from study.records.folder import StudyFolder
 from study.records.intervals import shrinkage
-from study.records.tables import read_table, write_table
+from study.records.tables import read_table, write_confirmation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,10 +41,10 @@ def confirm(folder: StudyFolder, trials: pd.DataFrame, seeds: int, console: Cons
     done = {(int(row["trial"]), int(row["replicate"])) for row in rows}
     specs = [spec for spec in _specs(folder, trials, seeds) if (spec.number, spec.first_replicate) not in done]
     console.print(f"confirming {len(trials)} Pareto trials with {seeds} fresh seeds each: {len(specs)} trainings …")
-    for count, report in enumerate(retrain(specs), start=1):
-        rows += [{"trial": report["trial"], **replicate} for replicate in report["replicates"]]
-        write_table(folder, "confirmation", rows)
-        console.print(f"[{count}/{len(specs)}] trial {report['trial']}: {report['status']}".replace("[", "\\[", 1))
+    for count, (trial, outcome) in enumerate(retrain(specs), start=1):
+        rows += [{"trial": trial, **replicate} for replicate in outcome.replicates]
+        write_confirmation(folder, rows)
+        console.print(f"[{count}/{len(specs)}] trial {trial}: {outcome.status}".replace("[", "\\[", 1))
     return read_table(folder, "confirmation")
 
 

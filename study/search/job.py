@@ -47,7 +47,7 @@ def search_and_publish(
 
         try:
             with Screen(folder.record, finished_trials(optuna_study), refresh, console) as screen:
-                search(folder, folder.space(), screen)
+                search(folder, folder.space(), optuna_study, screen)
         except KeyboardInterrupt:
             refresh()
             done = len(finished_trials(optuna_study))

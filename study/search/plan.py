@@ -6,88 +6,72 @@ The estimate is measured, not guessed: a few steps of the space's first start po
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import socket
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import Field
 
-from models.config import Config
 from models.errors import UserError
 from study.datasets import Dataset, dataset_record, load_dataset
 from study.evaluate import check_metrics
 from study.metrics import direction
-from study.records.folder import StudyRecord
+from study.records.folder import Settings, StudyRecord
 from study.records.provenance import git_state, library_versions, now
-from study.spaces import load_space
+from study.search.samplers import SAMPLERS
+from study.search.schedulers import SCHEDULERS
+from study.search.starts import STARTS
+from study.spaces import LoadedSpace, load_space
 from study.training.device import choose_device, describe_hardware, gpu_count
 
-__all__ = ["SAMPLERS", "SCHEDULERS", "Request", "check_address", "check_disk", "plan"]
-
-STARTS = ("space", "recipes", "none")
-SAMPLERS = ("tpe", "nsga2", "random", "qmc", "list")
-SCHEDULERS = ("none", "asha", "median")
-
+__all__ = ["Request", "check_address", "check_cpus", "check_disk", "plan"]
 
 MEGABYTE = 2**20
 
 
-class Request(Config):
-    """The command line's wishes; None means "choose for me"."""
+class Request(Settings):
+    """The command line's wishes for a new study; None means "choose for me"."""
 
     space: str
     name: str
     data: Path
     budget: str | None = None
-    trials: int | None = None
+    trials: int | None = Field(default=None, ge=1)
     metrics: str | None = None
     dataset: str | None = None
-    seed: int = 0
-    replicates: int = 1
-    sampler: str = "tpe"
-    start: str = "space"
-    scheduler: str = "none"
-    cpus_per_trial: int = 1
     gpus_per_trial: float | None = Field(default=None, ge=0)
-    reuse_actors: bool = False
     cluster: bool = False
 
 
 def plan(request: Request) -> tuple[StudyRecord, Dataset]:
     """The study's record and its data set.  Raises `UserError` for anything that could not run."""
-    _choice("sampler", request.sampler, SAMPLERS)
-    _choice("scheduler", request.scheduler, SCHEDULERS)
-    _choice("start", request.start, STARTS)
+    for what, choices in (("sampler", SAMPLERS), ("scheduler", SCHEDULERS), ("start", STARTS)):
+        _choice(what, getattr(request, what), choices)
     space = load_space(request.space)
     gpus = _gpus(request)
     budget_name = request.budget or ("full" if gpus else "laptop")
     budget = space.budget(budget_name)
-    metrics = tuple(request.metrics.split(",")) if request.metrics else space.space.metrics
-    directions = tuple(direction(metric) for metric in metrics)
-    name = request.dataset or space.space.dataset
+    metrics = _metrics(request, space)
+    name = _absolute(request.dataset or space.space.dataset)
     dataset = load_dataset(name, request.data, **space.space.dataset_options)
-    check_metrics(dataset, metrics, request.replicates)
-    trials = request.trials or (len(space.grid_points()) if request.sampler == "list" else budget.trials)
+    also = tuple(metric for metric in space.space.also if metric not in metrics)
+    check_metrics(dataset, (*metrics, *also), request.replicates)
     record = StudyRecord(
+        **{field: getattr(request, field) for field in Settings.model_fields},
         name=request.name,
         space=space.name,
         metrics=metrics,
-        directions=directions,
-        also=tuple(metric for metric in space.space.also if metric not in metrics),
+        directions=tuple(direction(metric) for metric in metrics),
+        also=also,
         budget_name=budget_name,
         budget=budget,
-        trials=trials,
-        replicates=request.replicates,
-        sampler=request.sampler,
-        start=request.start,
-        reuse_actors=request.reuse_actors,
-        scheduler=request.scheduler,
-        seed=request.seed,
-        cpus_per_trial=request.cpus_per_trial,
+        trials=request.trials or (len(space.grid_points()) if request.sampler == "list" else budget.trials),
         gpus_per_trial=gpus,
-        data=str(request.data),
+        data=str(request.data.absolute()),
         dataset={**dataset_record(dataset), "name": name},
         versions=library_versions(),
         git=git_state(),
@@ -95,7 +79,30 @@ def plan(request: Request) -> tuple[StudyRecord, Dataset]:
         started=now(),
         command=shlex.join(["python", "-m", "study.run", *sys.argv[1:]]),
     )
+    check_cpus(record, cluster=request.cluster)
     return record, dataset
+
+
+def _metrics(request: Request, space: LoadedSpace) -> tuple[str, ...]:
+    """The searched metrics, each once.  Raises `UserError` for one that is named twice."""
+    metrics = tuple(name.strip() for name in request.metrics.split(",")) if request.metrics else space.space.metrics
+    twice = [metric for metric in dict.fromkeys(metrics) if metrics.count(metric) > 1]
+    if twice:
+        raise UserError(f"each searched metric must be named once, but got {', '.join(metrics)}")
+    return metrics
+
+
+def _absolute(dataset: str) -> str:
+    """`folder:PATH` with an absolute path: a worker's own folder is not the one in which the command was given."""
+    kind, colon, path = dataset.partition(":")
+    return f"{kind}:{Path(path).expanduser().absolute()}" if colon and path else dataset
+
+
+def check_cpus(record: StudyRecord, *, cluster: bool) -> None:
+    """Raises `UserError` when a trial asks for more CPUs than this machine, alone, has: it would wait for ever."""
+    have = os.cpu_count() or 1
+    if record.cpus_per_trial > have and not cluster:
+        raise UserError(f"--cpus-per-trial must be at most this machine's {have}, but got {record.cpus_per_trial}")
 
 
 def check_address(address: str) -> None:
@@ -105,13 +112,16 @@ def check_address(address: str) -> None:
     """
     if address == "auto":
         return
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if address.startswith("ray://"):
+        raise UserError(
+            f"{address} is for Ray's client, through which Tune cannot search: run this command on a node of the cluster "
+            "with --address auto, or give HOST:PORT"
+        )
+    host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=5).close()
     except (OSError, ValueError) as error:
-        raise UserError(
-            f"no Ray cluster answers at {address} ({error}); an address is HOST:PORT, ray://HOST:PORT or auto"
-        ) from None
+        raise UserError(f"no Ray cluster answers at {address} ({error}); an address is HOST:PORT or auto") from None
 
 
 def check_disk(runs: Path, record: StudyRecord) -> None:
@@ -135,6 +145,6 @@ def _gpus(request: Request) -> float:
     return request.gpus_per_trial
 
 
-def _choice(what: str, value: str, choices: tuple[str, ...]) -> None:
+def _choice(what: str, value: str, choices: Iterable[str]) -> None:
     if value not in choices:
         raise UserError(f"unknown {what} {value!r}: choose one of {', '.join(choices)}")

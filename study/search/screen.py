@@ -19,6 +19,7 @@ from rich.text import Text
 
 from registry.console import duration
 from study.records.folder import StudyRecord
+from study.records.outcome import outcome_of, status_of
 from study.records.pareto import pareto_front
 from study.search.events import Events, trial_name
 
@@ -61,12 +62,12 @@ class Screen(Events):
         self.console.print(self._line(trial), highlight=False, soft_wrap=True)
 
     def _line(self, trial: FrozenTrial) -> str:
-        outcome = trial.user_attrs.get("outcome", {})
-        values = "  ".join(f"{k} {v:.4g}" for k, v in outcome.get("values", {}).items() if k in self.record.metrics)
-        told = outcome.get("status", trial.state.name.lower())
-        reason = f"  ({outcome['reason']})" if outcome.get("reason") else ""
+        outcome = outcome_of(trial)
+        values = outcome.values if outcome else {}
+        shown = "  ".join(f"{key} {value:.4g}" for key, value in values.items() if key in self.record.metrics)
+        reason = f"  ({outcome.reason})" if outcome and outcome.reason else ""
         count = f"[{len(self.ended)}/{self.record.trials}]"
-        return f"{count} {trial_name(trial.number)} {told}  {values}{reason}  · {self._left()}".replace("[", "\\[", 1)
+        return f"{count} {trial_name(trial.number)} {status_of(trial)}  {shown}{reason}  · {self._left()}".replace("[", "\\[", 1)
 
     def _share(self) -> float:
         """Work done in trials, running ones by their share."""
@@ -80,15 +81,15 @@ class Screen(Events):
         return f"about {duration(max(left, 0))} left"
 
     def _best(self) -> str:
-        complete = [t for t in self.ended if t.user_attrs.get("outcome", {}).get("status") in ("complete", "stopped")]
-        complete = [t for t in complete if t.values]
-        if not complete:
+        outcomes = [outcome for outcome in map(outcome_of, self.ended) if outcome and outcome.usable]
+        usable = [values for values in (outcome.searched(self.record.metrics) for outcome in outcomes) if values]
+        if not usable:
             return "no trial finished yet"
         parts = []
         for index, (metric, direction) in enumerate(zip(self.record.metrics, self.record.directions, strict=True)):
-            best = (max if direction == "maximize" else min)(t.values[index] for t in complete)
+            best = (max if direction == "maximize" else min)(values[index] for values in usable)
             parts.append(f"best {metric} {best:.4g}")
-        front = pareto_front([t.values for t in complete], self.record.directions)
+        front = pareto_front(usable, self.record.directions)
         return "  ".join(parts) + (f"  Pareto front {len(front)}" if len(self.record.metrics) > 1 else "")
 
     def _render(self) -> RenderableType:

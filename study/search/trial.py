@@ -1,7 +1,7 @@
 """One trial: train one or several seeds of one configuration, evaluate each, keep the models.  No Ray here either.
 
-`run_trial` is a generator of plain dictionaries.  Reports in the middle carry the training curve and the cheap metrics of a
-small sample; the last one has `final: True`, the medians over the replicates and everything the tables need.
+`run_trial` is a generator.  Reports in the middle are flat rows: the training curve and the cheap metrics of a small sample; what
+comes last is the trial's `Outcome`: the medians over the replicates and everything the tables need.
 
 Files, all named by the configuration's digest, so that a retry finds what an interrupted try left:
     checkpoints/<digest>-<replicate>.ckpt    while training, at most every `CHECKPOINT_SECONDS`
@@ -28,7 +28,8 @@ from study.config import TrialConfig, run_seed
 from study.datasets import load_dataset
 from study.evaluate import Evaluation, evaluate_codec, evaluate_seeds
 from study.metrics import metric_of
-from study.records.folder import StudyFolder, history_path, model_path
+from study.records.folder import StudyFolder, checkpoint_path, history_path, model_path
+from study.records.outcome import Outcome
 from study.search.events import trial_name
 from study.training.device import choose_device, describe_hardware
 from study.training.run import Run, schedules_end
@@ -60,6 +61,10 @@ class TrialSpec(Config):
     cpus: int = 1
     gpus: float = 0.0
 
+    def described(self) -> dict[str, Any]:
+        """The configuration as an `Outcome` keeps it."""
+        return {"config": self.config.model_dump(mode="json"), "config_digest": self.config.digest()}
+
 
 @dataclass(frozen=True)
 class Replicate:
@@ -73,8 +78,8 @@ class Replicate:
         return self.evaluation.values if self.evaluation else {}
 
 
-def run_trial(spec: TrialSpec) -> Iterator[dict[str, Any]]:
-    """Train and evaluate; yields reports, the last one with `final: True`.
+def run_trial(spec: TrialSpec) -> Iterator[dict[str, Any] | Outcome]:
+    """Train and evaluate; yields reports, and at last the outcome.
 
     A run that diverges or collapses is a result with its status and reason, not an exception.
     """
@@ -89,18 +94,19 @@ def run_trial(spec: TrialSpec) -> Iterator[dict[str, Any]]:
         run = Run(spec.config, dataset, run_seed(spec.root_seed, digest, replicate), device, reports=REPORTS)
         looking = yield from _train(spec, run, replicate)
         finished.append(_finish(spec, run, replicate, looking))
-    yield _final(spec, finished, describe_hardware(device))
+    yield _outcome(spec, finished, describe_hardware(device))
 
 
 def _train(spec: TrialSpec, run: Run, replicate: int) -> Generator[dict[str, Any], None, float]:
     """Train one replicate, continuing from its checkpoint if there is one.  Returns the seconds spent on looks."""
-    checkpoint = spec.folder / "checkpoints" / f"{spec.config.digest()[:16]}-{replicate}.ckpt"
+    checkpoint = checkpoint_path(spec.folder, spec.config.digest(), replicate)
     resumed = f", continued from step {run.step}" if run.resume(checkpoint) else ""
     _log(spec, f"replicate {replicate}: {spec.config.objective}, {spec.config.architecture}, seed {run.seed}{resumed}")
     saved, looking = time.monotonic(), 0.0
     looks = [look for look in LOOKS if look * run.config.training.steps > run.step]
     for report in run.advance():
-        row = {"replicate": replicate, "final": False, **report.row()}
+        # `history`: should the scheduler stop this trial, its driver has the curve (Tune flattens what is nested).
+        row = {"replicate": replicate, "history": json.dumps(report.row()), **report.row()}
         _log(
             spec,
             f"step {report.step}: recon {report.recon:.2f}, KL {report.kl:.2f} nats, {report.step / report.seconds:.1f} steps/s",
@@ -173,23 +179,16 @@ def _across_seeds(spec: TrialSpec, finished: list[Replicate]) -> dict[str, float
     return evaluate_seeds(encodings, metrics, spec.root_seed) if metrics and len(encodings) > 1 else {}
 
 
-def _final(spec: TrialSpec, finished: list[Replicate], hardware: dict[str, Any]) -> dict[str, Any]:
-    """The trial's row: medians over the replicates that have a value."""
-    worst = next((each.row for each in finished if each.row["status"] not in ("complete", "stopped")), finished[0].row)
+def _outcome(spec: TrialSpec, finished: list[Replicate], hardware: dict[str, Any]) -> Outcome:
+    """Medians over the replicates that have a value."""
     keys = dict.fromkeys(key for each in finished for key in each.values)
     medians = {key: statistics.median(e.values[key] for e in finished if key in e.values) for key in keys}
-    return {
-        "final": True,
-        "status": worst["status"],
-        "reason": worst["reason"],
-        "config": spec.config.model_dump(mode="json"),
-        "config_digest": spec.config.digest(),
-        "seconds": sum(each.row["seconds"] for each in finished),
-        "steps": sum(each.row["steps"] for each in finished),
-        "hardware": hardware,
-        "values": medians | _across_seeds(spec, finished) if worst["status"] != "diverged" else {},
-        "replicates": [each.row for each in finished],
-    }
+    return Outcome.trained(
+        [each.row for each in finished],
+        medians | _across_seeds(spec, finished),
+        hardware=hardware,
+        **spec.described(),
+    )
 
 
 def spec_of(folder: StudyFolder, number: int, config: TrialConfig) -> TrialSpec:

@@ -10,11 +10,12 @@ from registry.store import Store
 from study.datasets import load_dataset
 from study.publishing.publish import publish_trials
 from study.records.folder import StudyFolder, StudyRecord
+from study.records.outcome import Outcome
 from study.records.tables import write_tables
 from study.records.winners import front_of
+from study.search.journal import enqueue_start, load_optuna_study, tell
 from study.search.plan import Request, plan
-from study.search.trial import TrialSpec, run_trial
-from study.search.tune import enqueue_start, load_optuna_study, tell
+from study.search.trial import run_trial, spec_of
 from study.spaces import Budget, load_space
 
 STEPS = 2
@@ -54,16 +55,7 @@ def _search(folder: StudyFolder, record: StudyRecord) -> None:
     enqueue_start(optuna_study, record, space)
     for _ in range(record.trials):
         trial = optuna_study.ask()
-        spec = TrialSpec(
-            number=trial.number,
-            config=space.configure(trial, record.budget.steps),
-            root_seed=0,
-            replicates=record.replicates,
-            metrics=(*record.metrics, *record.also),
-            points=record.budget.points,
-            folder=folder.path,
-            data=Path(record.data),
-        )
-        *_, last = run_trial(spec)
-        tell(optuna_study, trial, record, last)
+        *_, outcome = run_trial(spec_of(folder, trial.number, space.configure(trial, record.budget.steps)))
+        assert isinstance(outcome, Outcome)
+        tell(optuna_study, trial, record, outcome)
     write_tables(folder, optuna_study.get_trials(deepcopy=False))

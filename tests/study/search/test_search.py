@@ -11,9 +11,12 @@ from optuna.trial import TrialState
 
 from models.errors import UserError
 from study.records.folder import StudyFolder, StudyRecord
+from study.records.outcome import OUTCOME, Outcome
 from study.records.tables import read_table, trial_rows, write_tables
-from study.search.journal import enqueue_start, finished_trials, load_optuna_study, make_sampler, reconcile, start_points, tell
+from study.search.journal import enqueue_start, finished_trials, load_optuna_study, reconcile, tell
 from study.search.plan import check_address
+from study.search.samplers import SAMPLERS, make_sampler
+from study.search.starts import start_points
 from study.spaces import load_space
 
 
@@ -42,14 +45,9 @@ def ask(optuna_study: optuna.Study) -> optuna.Trial:
     return trial
 
 
-def outcome(status: str = "complete", **values: float) -> dict[str, Any]:
-    return {
-        "status": status,
-        "reason": "",
-        "config_digest": "d" * 64,
-        "values": values,
-        "replicates": [{"replicate": 0, "status": status, **values}],
-    }
+def outcome(status: Any = "complete", **values: float) -> Outcome:
+    row = {"replicate": 0, "status": status, "reason": "", "steps": 1, "seconds": 1.0, **values}
+    return Outcome(status=status, config_digest="d" * 64, values=values, replicates=(row,))
 
 
 @pytest.mark.parametrize(
@@ -57,20 +55,20 @@ def outcome(status: str = "complete", **values: float) -> dict[str, Any]:
     [
         (outcome(recon=100.0, mig=0.1), TrialState.COMPLETE),
         (outcome("collapsed", recon=565.0, mig=0.0), TrialState.COMPLETE),
-        (outcome("diverged"), TrialState.FAIL),
+        (outcome("diverged"), TrialState.PRUNED),
         (outcome(recon=100.0), TrialState.FAIL),
         (outcome(recon=float("nan"), mig=0.1), TrialState.FAIL),
         (outcome("failed", recon=1.0, mig=1.0), TrialState.FAIL),
         (outcome("pruned"), TrialState.PRUNED),
     ],
 )
-def test_every_outcome_has_its_state(folder: StudyFolder, given: dict[str, Any], state: TrialState) -> None:
+def test_every_outcome_has_its_state(folder: StudyFolder, given: Outcome, state: TrialState) -> None:
     optuna_study = load_optuna_study(folder)
     trial = ask(optuna_study)
     assert tell(optuna_study, trial, folder.record, given).state == state
     tell(optuna_study, trial, folder.record, outcome(recon=1.0, mig=1.0))  # told twice: the first answer stays
     assert optuna_study.trials[0].state == state
-    assert trial_rows(optuna_study.trials)[0]["status"] == given["status"]
+    assert trial_rows(optuna_study.trials)[0]["status"] == given.status
 
 
 def test_interrupted_trials_fail_and_are_retried_once(folder: StudyFolder) -> None:
@@ -78,15 +76,15 @@ def test_interrupted_trials_fail_and_are_retried_once(folder: StudyFolder) -> No
     done, cut = ask(optuna_study), ask(optuna_study)
     tell(optuna_study, done, folder.record, outcome(recon=100.0, mig=0.1))
     again = load_optuna_study(folder)  # a new process after a kill
-    reconcile(again)
-    reconcile(again)
+    reconcile(again, folder.record)
+    reconcile(again, folder.record)
     assert [t.state for t in again.trials] == [TrialState.COMPLETE, TrialState.FAIL, TrialState.WAITING]
     assert len(finished_trials(again)) == 1
     retry = ask(again)
     assert retry.params == cut.params
     assert retry.user_attrs["retry_of"] == cut.number
-    again.tell(retry, state=TrialState.FAIL)
-    reconcile(again)
+    tell(again, retry, folder.record, Outcome.failed("OSError: no memory"))
+    reconcile(again, folder.record)
     assert len(again.trials) == 3  # it failed by itself: that is its result
 
 
@@ -94,9 +92,19 @@ def test_a_retry_that_is_interrupted_is_retried_again(folder: StudyFolder) -> No
     optuna_study = load_optuna_study(folder)
     params = ask(optuna_study).params
     for _ in range(3):
-        reconcile(optuna_study)
+        reconcile(optuna_study, folder.record)
         assert ask(optuna_study).params == params
     assert len(finished_trials(optuna_study)) == 0
+
+
+def test_a_result_that_was_stored_is_told_and_not_trained_again(folder: StudyFolder) -> None:
+    optuna_study = load_optuna_study(folder)
+    cut = ask(optuna_study)
+    cut.set_user_attr(OUTCOME, outcome(recon=100.0, mig=0.1).record())  # the driver died here
+    again = load_optuna_study(folder)
+    reconcile(again, folder.record)
+    assert [t.state for t in again.trials] == [TrialState.COMPLETE]
+    assert again.trials[0].values == [100.0, 0.1]
 
 
 def test_start_points_are_enqueued_once_and_no_more_than_trials(folder: StudyFolder) -> None:
@@ -127,7 +135,7 @@ def test_the_list_sampler_is_the_grid(tmp_path: Path) -> None:
     assert asked == space.grid_points()
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random", "qmc", "list"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_samplers_propose_and_move_on_after_a_resume(folder: StudyFolder, sampler: str) -> None:
     def first(finished: int) -> dict[str, Any]:
         settings = record(sampler=sampler)
@@ -160,10 +168,15 @@ def test_tables_hold_every_trial_and_no_invented_values(folder: StudyFolder) -> 
     assert knobs <= set(table.columns)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nonsense", "127.0.0.1:port"])
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nonsense", "127.0.0.1:port"])
 def test_no_such_ray_address(address: str) -> None:
     with pytest.raises(UserError, match="no Ray cluster answers at"):
         check_address(address)
+
+
+def test_rays_client_cannot_search() -> None:
+    with pytest.raises(UserError, match=r"ray://127\.0\.0\.1:1 is for Ray's client"):
+        check_address("ray://127.0.0.1:1")
 
 
 def test_a_study_folder_is_found_by_name_or_path_and_nothing_else(folder: StudyFolder) -> None:
