@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from analysis.ranking.folder import rank_folder
-from analysis.ranking.ranking import Ranking
-from models.outlier_scores import DEFAULT_SCORE
 from registry.console import AsJson, Registry, command_line, print_json, run
+
+if TYPE_CHECKING:
+    from analysis.ranking.rank_batch import Ranking
 
 __all__ = ["app"]
 
@@ -30,7 +30,9 @@ def rank(
     model: Annotated[
         str | None, typer.Option(help="A published model (NAME, NAME@ALIAS, NAME@3) or a .vae file; left out: one is trained.")
     ] = None,
-    score: Annotated[str, typer.Option(help="Outlier score: a file name of models/outlier_scores.")] = DEFAULT_SCORE,
+    score: Annotated[
+        str | None, typer.Option(help="Outlier score: a file name of models/outlier_scores; left out: the best measured one.")
+    ] = None,
     reference: Annotated[
         Path | None, typer.Option(help="Folder of clean pictures: what counts as ordinary, and p-values.")
     ] = None,
@@ -46,8 +48,12 @@ def rank(
     registry: Registry = None,
 ) -> None:
     """The odd pictures of FOLDER, the oddest first."""
+    from analysis.ranking.rank_folder import rank_folder
+    from models.outlier_scores import DEFAULT_SCORE
+
     out = out or Path("runs") / "rankings" / folder.resolve().name
-    record, order = rank_folder(folder, out, model, score, reference, fdr, top, _listed(exclude), registry, seed)
+    left_out = _listed(exclude)
+    record, order = rank_folder(folder, out, model, score or DEFAULT_SCORE, reference, fdr, top, left_out, registry, seed)
     if copy_top is not None:
         _copy(folder, record, top, copy_top)
     print_json(record) if as_json else _summary(record, order, out)

@@ -1,8 +1,7 @@
 """`python -m analysis.report STUDY`: one page that tells a study from top to bottom.
 
-report.html in the study's folder: what was searched, what won, the trade-off, γ decay at equal KL, the knobs, training, seeds,
-the models, the rankings, the caveats, and the commands that reproduce it.  It needs nothing beside it, works from a file, in
-light and dark, and prints.  A study that still runs gives a page of what there is so far.
+report.html in the study's folder: see `analysis.reporting.page`.  It needs nothing beside it, works from a file, in light and
+dark, and prints.  A study that still runs gives a page of what there is so far.
 """
 
 from __future__ import annotations
@@ -13,10 +12,6 @@ from typing import Annotated
 
 import typer
 
-from analysis.reporting.page import report
-from analysis.tables.caveats import caveats
-from analysis.tables.load import home, load_study
-from models.files import write_atomically
 from registry.console import Registry, command_line, duration, make_console, run
 
 __all__ = ["app"]
@@ -32,14 +27,18 @@ def main(
     registry: Registry = None,
 ) -> None:
     """Write report.html."""
+    from analysis.reporting.answer import notes
+    from analysis.reporting.page import report
+    from analysis.tables.load import home, load_study
+    from models.files import write_atomically
+
     began = time.perf_counter()
     studies = load_study(study)
     (folder,) = studies.folders.values()
     target = out or home(folder) / "report.html"
     write_atomically(target, report(studies, data, registry))
     console = make_console()
-    for line in caveats(studies):
-        console.print(f"note: {line}")
+    notes(studies, console)
     console.print(f"written   {target}  ({target.stat().st_size / 2**20:.1f} MB, {duration(time.perf_counter() - began)})")
 
 

@@ -36,3 +36,19 @@ def test_plugins_never_import_one_another_and_teach_their_idea(room: Plugins) ->
         found = {module for module in imported(tree) if any(module == s or module.startswith(f"{s}.") for s in siblings)}
         assert not found, (name, found)
         assert len(ast.get_docstring(tree) or "") > 60, name
+
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("analysis", "models", "registry", "study")
+
+
+def test_commands_are_leaves() -> None:
+    """Nobody imports a command: what two of them need is in a room."""
+    sources = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path.read_text() for path in sources}
+    commands = {module for module, text in modules.items() if "= command_line(" in text}
+    assert {"study.run", "analysis.report", "registry.commands"} < commands
+    for module, text in modules.items():
+        if module != "registry.__main__":  # which is how `python -m registry` begins
+            found = {name for name in imported(ast.parse(text)) for command in commands if f"{name}.".startswith(f"{command}.")}
+            assert not found, (module, found)

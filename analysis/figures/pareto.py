@@ -12,16 +12,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.figures.style import current, legend_outside, log_scale, say_empty
-from analysis.tables.load import groups
-from analysis.tables.names import axis_label, in_nats, looks
-from analysis.tables.tradeoff import _plotted, front_rows
+from analysis.figures.style import current, legend_outside, log_scale, new_figure, say_empty
+from analysis.tables.load import Studies, groups
+from analysis.tables.names import axis_label, in_nats, looks, metric_name
+from analysis.tables.two_metrics import front_rows, plotted
 from study.records.intervals import median_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-__all__ = ["pareto", "staircase"]
+__all__ = ["pareto", "pareto_figure", "staircase"]
 
 
 def pareto(
@@ -32,7 +33,7 @@ def pareto(
     The front is drawn once for each setting (data and budget), because values of different settings do not compare.
     """
     ax = current(ax)
-    rows = _plotted(trials, x, y)
+    rows = plotted(trials, x, y)
     if rows.empty:
         return say_empty(ax, f"no usable trial has both {x} and {y}")
     colours, markers = looks(rows["variant"])
@@ -50,6 +51,14 @@ def pareto(
     ax.set_ylabel(axis_label(y))
     legend_outside(ax)
     return ax
+
+
+def pareto_figure(studies: Studies, x: str, y: str) -> Figure:
+    """`pareto` as a figure of its own, with intervals and a title."""
+    figure = new_figure(8, 4.6)
+    ax = pareto(studies.trials, x, y, replicates=studies.replicates, ax=figure.subplots())
+    ax.set_title(f"{metric_name(x)} against {metric_name(y)}")
+    return figure
 
 
 def staircase(front: NDArray[np.float64]) -> NDArray[np.float64]:

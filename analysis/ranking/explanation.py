@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.ranking.exploration import move
-from analysis.ranking.ranking import Ranking, encode_batch
+from analysis.ranking.rank_batch import Ranking, encode_batch
 from models.codec import Codec
 from models.outlier_scores import Floats, Rows, aggregate_moments, needs
 from study.datasets import ArrayImages, Images

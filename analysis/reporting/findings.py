@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from analysis.figures.against_kl import against_kl, differences
 from analysis.figures.correlation import correlation, rank_correlations
-from analysis.figures.curves import kl_per_latent, learning_curves, schedules
 from analysis.figures.effect import effect
-from analysis.figures.equal_kl import against_kl, differences
-from analysis.figures.importance import importance
+from analysis.figures.importance_bars import importance
+from analysis.figures.learning_curves import kl_per_latent, learning_curves, schedules
 from analysis.figures.seeds import ONE_SEED, seed_spread, variance_parts
 from analysis.reporting.parts import Picture, Section, Table, picture
 from analysis.tables.equal_kl import CALIPER, equal_kl_table, verdicts

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.figures.information import information_matrix, information_table
-from analysis.figures.sheets import reconstruction_sheet, traversal_sheet
+from analysis.figures.information_matrix import information_matrix, information_table
+from analysis.figures.model_sheets import reconstruction_sheet, traversal_sheet
 from analysis.reporting.parts import Picture, Section, Table, picture, sheet
 from analysis.tables.load import Studies, shown_name
 from analysis.tables.names import number

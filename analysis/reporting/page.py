@@ -9,13 +9,13 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis.reporting import findings, models, search
-from analysis.reporting.outliers import outlier_section
+from analysis.reporting.odd_pictures import outlier_section
 from analysis.reporting.parts import Section, Table
 from analysis.reporting.selection import label_free
 from analysis.tables.caveats import caveats, provenance
 from analysis.tables.load import Studies, shown_name
 from analysis.tables.names import metric_name, number
-from analysis.tables.tradeoff import metric_pair, tradeoff_table
+from analysis.tables.two_metrics import metric_pair, tradeoff_table
 from models.errors import UserError
 from study.records.pareto import nearest_ideal
 
@@ -30,7 +30,7 @@ def report(studies: Studies, data: Path | None = None, registry: Path | None = N
     front = tradeoff_table(studies, *keys) if keys else studies.trials.iloc[:0]
     front = front[front["front"]] if keys else front
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
-    return environment.get_template("page.html").render(
+    return environment.get_template("report.html").render(
         title=next(iter(studies.folders)),
         facts=_facts(studies),
         verdict=_verdict(studies, front, keys),

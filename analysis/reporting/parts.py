@@ -7,13 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from analysis.figures.style import new_figure, svg, themed
+from analysis.tables.names import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Picture", "Section", "Table", "picture", "sheet"]
+__all__ = ["Picture", "Section", "Table", "picture", "sheet", "table_of"]
 
 _numbers = itertools.count()
 
@@ -29,13 +32,15 @@ class Picture:
 
 @dataclass(frozen=True)
 class Table:
-    """Cells are texts.  left: columns that hold words, aligned left; code: those that hold commands."""
+    """Cells are texts.  left: columns that hold words, aligned left; code: those that hold commands; spare: those that a
+    narrow terminal does without, the first to go first."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     left: Sequence[str] = ()
     code: Sequence[str] = ()
+    spare: Sequence[str] = ()
     folded: bool = False
 
 
@@ -49,6 +54,13 @@ class Section:
     pictures: Sequence[Picture] = ()
     tables: Sequence[Table] = ()
     commands: Sequence[tuple[str, str]] = ()
+
+
+def table_of(frame: pd.DataFrame, title: str = "") -> Table:
+    """A frame's cells as texts of three significant digits; columns of words are aligned left."""
+    words = [str(column) for column in frame.columns if not pd.api.types.is_numeric_dtype(frame[column])]
+    rows = [[number(cell) for cell in row] for row in frame.itertuples(index=False)]
+    return Table(title, [str(column) for column in frame.columns], rows, words)
 
 
 def picture(draw: Callable[..., Any], caption: str, *, size: tuple[float, float] = (8, 4), axes: int = 1) -> Picture:

@@ -7,19 +7,19 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.figures.hypervolume import hypervolume_curve
+from analysis.figures.hypervolume_curve import hypervolume_curve
 from analysis.figures.pareto import pareto
-from analysis.reporting.parts import Section, Table, picture
+from analysis.reporting.parts import Section, Table, picture, table_of
 from analysis.tables.caveats import seeds_text
 from analysis.tables.load import Studies, directions_of, knobs, shown_name
 from analysis.tables.names import ARROWS, knob_label, metric_name, number
-from analysis.tables.tradeoff import by_variant, tradeoff_table
+from analysis.tables.two_metrics import by_variant, tradeoff_table
 from models.errors import UserError
 from study.records.folder import StudyFolder
 from study.records.outcome import ENDED
 from study.records.winners import best_trials
 
-__all__ = ["choices", "searched", "tradeoff", "won"]
+__all__ = ["choices", "front_table", "searched", "tradeoff", "variant_table", "won"]
 
 
 def searched(studies: Studies) -> Section:
@@ -46,7 +46,7 @@ def won(studies: Studies, keys: tuple[str, str] | None) -> Section:
         "other trial is at least as good in both and better in one.",
     ]
     named = choices(studies, *keys)
-    tables = [_front_table(front, keys), _variant_table(studies, keys)]
+    tables = [front_table(studies, keys), variant_table(studies, keys)]
     if named:
         rows = [[c["text"], *(number(c[key], 4) for key in ("trial", *keys)), c["variant"], c["command"]] for c in named]
         columns = ["the best …", "trial", *keys, "objective", "publish it"]
@@ -124,23 +124,26 @@ def _knob_table(trials: pd.DataFrame) -> Table:
     return Table("The knobs", ["knob", "column", "tried", "in trials"], rows, left=("knob", "column", "tried"))
 
 
-def _front_table(front: pd.DataFrame, keys: tuple[str, str]) -> Table:
-    shown = [key for key in (*keys, "kl", "negative_elbo", "active_units") if key in front.columns and front[key].notna().any()]
+def front_table(studies: Studies, keys: tuple[str, str]) -> Table:
+    """The trials of the front, best first metric first, with the knobs that tell them apart most."""
+    table = tradeoff_table(studies, *keys)
+    front = table[table["front"]]
+    others = [key for key in ("kl", "negative_elbo", "active_units") if key not in keys and key in front.columns]
+    shown = [*keys, *(key for key in others if front[key].notna().any())]
+    several = ["study"] if len(studies.folders) > 1 else []
     settings = [knob for knob in ("architecture", "latent_dim", "learning_rate") if knob in front.columns]
-    arrows = dict(zip(shown, (ARROWS[direction] for direction in directions_of(shown)), strict=True))
-    columns = ["trial", *(f"{key} {arrow}" for key, arrow in arrows.items()), "seeds", "objective", *map(knob_label, settings)]
-    rows = [
-        [
-            number(row["trial"]), *(number(row[key], 4) for key in arrows), f"n = {int(row['n_replicates'])}",
-            str(row["variant"]), *(number(row[knob]) for knob in settings),
-        ]
-        for row in front.to_dict("records")
-    ]  # fmt: skip
-    return Table("The Pareto front", columns, rows, left=("objective", "architecture"))
+    heads = {key: f"{key} {ARROWS[direction]}" for key, direction in zip(shown, directions_of(shown), strict=True)}
+    heads |= {"n_replicates": "seeds", "variant": "objective"} | {knob: knob_label(knob) for knob in settings}
+    columns = [*several, "trial", *heads]
+    rows = [[number(row[column]) for column in columns] for row in front.to_dict("records")]
+    title = f"Pareto front: {len(front)} of {len(table)} usable trials"
+    named = [heads.get(column, column) for column in columns]
+    spare = [heads[column] for column in (*others, "n_replicates", *reversed(settings)) if column in heads]
+    return Table(title, named, rows, left=("study", "objective", "architecture"), spare=spare)
 
 
-def _variant_table(studies: Studies, keys: tuple[str, str]) -> Table:
-    found = by_variant(studies, *keys)
-    rows = [[number(cell) for cell in row] for row in found.itertuples(index=False)]
-    columns = ["objective", *map(str, found.columns[1:])]
-    return Table("By kind of objective: best and median over its usable trials", columns, rows, left=("objective",))
+def variant_table(studies: Studies, keys: tuple[str, str]) -> Table:
+    """By kind of objective, of several studies each on its own."""
+    found = by_variant(studies, *keys).rename(columns={"variant": "objective"})
+    title = "By kind of objective: best and median over its usable trials"
+    return Table(title, list(found.columns), table_of(found).rows, left=("study", "objective"), spare=("trials", "usable"))

@@ -2,7 +2,7 @@
 
 This is a convention, not a test: how heavy the tail of ordinary pictures is differs between data sets, and one batch cannot
 tell.  BatchRank's clean cells measure how often the rule alarms without cause; where clean pictures are at hand, conformal
-p-values (`analysis.ranking.ranking`) are better in every way.
+p-values (`analysis.ranking.rank_batch`) are better in every way.
 """
 
 from __future__ import annotations

@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from analysis.batchrank import app, tables
-from analysis.disentanglement import association_table, rank_correlation
-from analysis.tables.batchrank import comparison_table, gain_table, quality_table, values_of
+from analysis.batchrank import app
+from analysis.ranking.benchmark import tables
+from analysis.tables.associations import association_table, rank_correlation
+from analysis.tables.method_quality import comparison_table, gain_table, quality_table, values_of
 from models.checkpoint import save_model
 from models.config import VAEConfig
 from models.errors import UserError

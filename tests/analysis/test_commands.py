@@ -14,11 +14,11 @@ import pytest
 from typer.testing import CliRunner
 
 from analysis import load_study, matched, outliers, report, tradeoff
-from analysis.reporting.outliers import outlier_section
+from analysis.reporting.odd_pictures import outlier_section
 from analysis.reporting.page import report as render_report
 from analysis.reporting.search import choices
 from analysis.reporting.selection import selection_table
-from analysis.tables.tradeoff import by_variant, metric_pair, tradeoff_table
+from analysis.tables.two_metrics import by_variant, metric_pair, tradeoff_table
 from models.errors import UserError
 from study.records.folder import StudyFolder
 from study.records.winners import best_trials

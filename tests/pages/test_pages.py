@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from analysis import load_study
-from analysis.ranking.folder import rank_folder
+from analysis.ranking.rank_folder import rank_folder
 from analysis.reporting.page import report
 from models.checkpoint import save_model
 from models.config import VAEConfig

@@ -9,23 +9,23 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 
 from analysis import load_study
+from analysis.figures.against_kl import against_kl, differences
 from analysis.figures.correlation import correlation, rank_correlations
-from analysis.figures.curves import kl_per_latent, learning_curves, schedules
 from analysis.figures.effect import effect, effect_table
-from analysis.figures.equal_kl import against_kl, differences
-from analysis.figures.hypervolume import hypervolume_curve, hypervolume_table
-from analysis.figures.importance import importance
-from analysis.figures.information import information_matrix, information_table
-from analysis.figures.outliers import outlier_ranking
+from analysis.figures.hypervolume_curve import hypervolume_curve, hypervolume_table
+from analysis.figures.importance_bars import importance
+from analysis.figures.information_matrix import information_matrix, information_table
+from analysis.figures.learning_curves import kl_per_latent, learning_curves, schedules
+from analysis.figures.model_sheets import reconstruction_sheet, traversal_rows, traversal_sheet
+from analysis.figures.outlier_ranking import outlier_ranking
 from analysis.figures.pareto import pareto
 from analysis.figures.seeds import seed_spread, variance_parts, variance_table
-from analysis.figures.sheets import reconstruction_sheet, traversal_rows, traversal_sheet
 from analysis.figures.style import INK, PAGE_INK, new_figure, svg, themed
 from analysis.tables.equal_kl import equal_kl_table
 from analysis.tables.importance import knob_importance
 from analysis.tables.load import Studies
-from analysis.tables.tradeoff import front_rows
 from analysis.tables.trial_models import TrialModel, open_dataset, open_trials
+from analysis.tables.two_metrics import front_rows
 from study.datasets import Dataset
 from study.records.folder import StudyFolder
 from tests.analysis.tables.test_comparisons import made_trials

@@ -14,9 +14,9 @@ from PIL import Image
 
 from analysis.ranking.explanation import explain
 from analysis.ranking.exploration import latent_range, move, sample_batch, walk
-from analysis.ranking.folder import rank_folder
 from analysis.ranking.picture_set import find_files, fitting_preprocessing, read_pictures
-from analysis.ranking.ranking import encode_batch, rank_batch
+from analysis.ranking.rank_batch import encode_batch, rank_batch
+from analysis.ranking.rank_folder import rank_folder
 from models.checkpoint import save_model
 from models.config import VAEConfig
 from models.errors import UserError

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from analysis.figures.correlation import rank_correlations
+from analysis.figures.matched_lines import matched_figure
 from analysis.figures.seeds import variance_table
-from analysis.matched import matched_figure, matched_settings, matched_table
 from analysis.tables.equal_kl import LEAST_CLEAR, equal_kl_table, matched_differences, verdicts
 from analysis.tables.hypervolume import hypervolume, hypervolume_over_trials, worst_point
 from analysis.tables.importance import knob_importance
+from analysis.tables.matched_settings import matched_settings, matched_table
 
 Points = arrays(float, st.tuples(st.integers(1, 12), st.just(2)), elements=st.floats(0, 1, width=16))
 DIRECTIONS = ("minimize", "maximize")

@@ -14,9 +14,9 @@ from rich.progress import Progress
 
 from analysis.ranking.explanation import Explanation, explain
 from analysis.ranking.open_model import OpenModel, from_codec, open_model
-from analysis.ranking.page import rank_page
 from analysis.ranking.picture_set import PictureSet, find_files, fitting_preprocessing, read_pictures
-from analysis.ranking.ranking import Ranking, encode_batch, rank_batch
+from analysis.ranking.rank_batch import Ranking, encode_batch, rank_batch
+from analysis.ranking.rank_page import rank_page
 from models.checkpoint import save_model
 from models.codec import TorchCodec
 from models.errors import UserError

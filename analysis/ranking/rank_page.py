@@ -15,7 +15,7 @@ from PIL import Image
 
 from analysis.ranking.explanation import Explanation
 from analysis.ranking.exploration import sample_batch, walk
-from analysis.ranking.ranking import Ranking
+from analysis.ranking.rank_batch import Ranking
 from models.codec import Codec
 from study.datasets import Images
 
@@ -56,7 +56,7 @@ def rank_page(
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
     scale = max([float(np.quantile(e.residual, 0.995)) for e in explanations], default=0.0) or 1.0
     ordinary = ranking.order[::-1][:STRIP]
-    return environment.get_template("page.html").render(
+    return environment.get_template("ranking.html").render(
         title=title,
         verdict=_verdict(ranking, fdr),
         facts=list(facts.items()),

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from analysis.tables.load import Studies, directions_of, home, knobs
+from analysis.tables.load import Studies, directions_of, knobs
 from models.errors import UserError
-from study.records.folder import runs_folder
 from study.records.pareto import pareto_front
 
-__all__ = ["by_variant", "metric_pair", "output_folder", "tradeoff_table"]
+__all__ = ["by_variant", "front_rows", "metric_pair", "plotted", "tradeoff_table"]
 
 
 def metric_pair(studies: Studies, x: str | None = None, y: str | None = None) -> tuple[str, str]:
@@ -65,20 +63,13 @@ def by_variant(studies: Studies, x: str, y: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def output_folder(studies: Studies) -> Path:
-    """Where a command writes when it is not told: beside the study, or under comparisons/ for several."""
-    if len(studies.folders) == 1:
-        return home(next(iter(studies.folders.values()))) / "figures"
-    return runs_folder() / "comparisons" / "+".join(name.replace("/", "-") for name in studies.folders)
-
-
 def front_rows(trials: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
     """The trials on the front of these two metrics, best `x` first."""
-    rows = _plotted(trials, x, y)
+    rows = plotted(trials, x, y)
     return rows.iloc[pareto_front(rows[[x, y]].to_numpy(dtype=float), directions_of([x, y]))] if len(rows) else rows
 
 
-def _plotted(trials: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
+def plotted(trials: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
     if not {x, y} <= set(trials.columns):
         return trials.iloc[:0]
     return trials[trials["usable"] & trials[x].notna() & trials[y].notna()]

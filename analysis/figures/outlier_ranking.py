@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.figures.style import current, say_empty
-from analysis.tables.batchrank import quality_table
+from analysis.figures.pareto import pareto
+from analysis.figures.style import current, new_figure, say_empty
+from analysis.tables.load import Studies
+from analysis.tables.method_quality import quality_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-__all__ = ["outlier_ranking"]
+__all__ = ["outlier_ranking", "outliers_figure"]
 
 LABELS = {"auroc": "AUROC (chance 0.5) ↑", "ap": "average precision above chance ↑", "hit": "first picture is odd ↑"}
 CHANCE = {"auroc": 0.5, "ap": 0.0}
@@ -40,3 +43,16 @@ def outlier_ranking(rows: pd.DataFrame, quality: str = "auroc", *, ax: Axes | No
     seeds = f"n = {models} models" if models > 1 else "n = 1 model: the interval is over batches, not over seeds"
     ax.set_xlabel(f"{LABELS.get(quality, quality)}\n{seeds}")
     return ax
+
+
+def outliers_figure(studies: Studies, keys: list[str], rows: pd.DataFrame | None) -> Figure:
+    """One panel an outlier metric (at most two) against the first other one, and one for the benchmark's rows."""
+    first = next((key for key in studies.metrics.index if key not in keys), None)
+    shown = keys[:2] if first else []
+    figure = new_figure(7.4 * (len(shown) + (rows is not None)), 4.6)
+    axes: list[Axes] = list(figure.subplots(1, len(shown) + (rows is not None), squeeze=False)[0])
+    for ax, key in zip(axes, shown, strict=False):
+        pareto(studies.trials, str(first), key, replicates=studies.replicates, ax=ax)
+    if rows is not None:
+        outlier_ranking(rows, ax=axes[-1])
+    return figure

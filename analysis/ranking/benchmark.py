@@ -1,0 +1,132 @@
+"""BatchRank on whole models: their benches, all cells that are possible, tidy rows, and all tables of those rows.
+
+What a method, a cell, a twin is: see `study.batchrank`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import Progress
+
+from analysis.ranking.open_model import OpenModel, open_model
+from analysis.tables.method_quality import alarm_table, comparison_table, explanation_table, gain_table, quality_table
+from models.codec import Codec, TorchCodec
+from models.config import VAEConfig
+from models.errors import UserError
+from models.outlier_scores import SCORES
+from study.batchrank.bench import CONTROLS, Bench, all_methods, standard_cells
+from study.batchrank.cells import Cell, Role
+from study.batchrank.sample import LOWLEVEL, Sample, lowlevel_dataset, sample_of
+from study.datasets import Dataset, Part
+
+__all__ = ["batchrank", "checked_methods", "checked_role", "models_by_dataset", "tables"]
+
+UNTRAINED = "untrained_encoder"
+PARTS: dict[Role, Part] = {"report": "test", "development": "validation"}
+
+
+def models_by_dataset(references: Sequence[str], dataset: str | None, registry: Path | None) -> dict[str, list[OpenModel]]:
+    """The models, by the data set they are measured on: `dataset`, else the one each was trained on.
+
+    Raises `UserError` for a model that does not say what it was trained on where `dataset` does not, either.
+    """
+    found: dict[str, list[OpenModel]] = {}
+    for model in [open_model(reference, registry) for reference in references]:
+        name = dataset or model.dataset
+        if name is None:
+            raise UserError(f"--dataset must say what {model.name} was trained on: a model file does not")
+        found.setdefault(name, []).append(model)
+    return found
+
+
+def checked_methods(names: str | None) -> list[str]:
+    """Comma-separated methods; None: all.  Raises `UserError` for an unknown one."""
+    chosen = all_methods() if names is None else names.split(",")
+    for method in chosen:
+        if method not in CONTROLS:
+            SCORES.load(method)
+    return chosen
+
+
+def checked_role(name: str) -> Role:
+    """Raises `UserError` for what is neither."""
+    for role in PARTS:
+        if role == name:
+            return role
+    raise UserError(f"unknown role {name!r}: choose one of {', '.join(PARTS)}")
+
+
+def batchrank(
+    models: Sequence[OpenModel],
+    dataset: Dataset,
+    methods: Sequence[str],
+    batches: int = 100,
+    points: int = 40_000,
+    role: Role = "report",
+    foreign: Dataset | None = None,
+) -> pd.DataFrame:
+    """Tidy rows of all models: factor or class cells, then low-level cells."""
+    console = Console(stderr=True)
+    rows: list[dict[str, Any]] = []
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        for number, model in enumerate(models):
+            for bench in _benches(model, dataset, methods, points, role, foreign):
+                cells = [cell for cell in standard_cells(list(bench.sample.subjects)) if _possible(bench.sample, cell)]
+                task = progress.add_task(f"{model.name}, {bench.sample.encoding.dataset.name}", total=len(cells))
+                for cell in cells:
+                    found = bench.run([cell], methods, batches)
+                    rows += [{"model": f"{number} {model.name}", "subject": cell.subject, **row} for row in found]
+                    progress.advance(task)
+    if not rows:
+        raise UserError(f"no cell is possible: {dataset.name} has too few pictures of every value among {points}")
+    return pd.DataFrame(rows)
+
+
+def tables(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """All tables by title."""
+    odd = rows[rows.auroc.notna()]
+    content = odd[odd.subject != LOWLEVEL] if (odd.subject != LOWLEVEL).any() else odd
+    return {
+        "AUROC": quality_table(odd, "auroc"),
+        "average precision above chance": quality_table(odd, "ap"),
+        "first picture is odd": quality_table(odd, "hit"),
+        "the default against the others, AUROC without low-level cells": comparison_table(content, "auroc"),
+        "the default against the others, average precision without low-level cells": comparison_table(content, "ap"),
+        "context gain of the default": gain_table(odd),
+        "explanations": explanation_table(odd),
+        "clean batches and found pictures": alarm_table(rows),
+    }
+
+
+def _benches(
+    model: OpenModel, dataset: Dataset, methods: Sequence[str], points: int, role: Role, foreign: Dataset | None
+) -> list[Bench]:
+    """One for the data set's own subjects, where it has any, and one for damage."""
+    wanted: list[tuple[Dataset, Part]] = [(lowlevel_dataset(dataset, foreign, PARTS[role]), "test")]
+    if dataset.factors is not None or dataset.labels is not None:
+        wanted.insert(0, (dataset, PARTS[role]))
+    benches = []
+    for data, part in wanted:
+        sample = sample_of(model.codec, model.config, data, role, part, points)
+        twin = sample_of(_untrained(model.config), model.config, data, role, part, points) if UNTRAINED in methods else None
+        benches.append(Bench(sample, twin))
+    return benches
+
+
+def _untrained(config: VAEConfig) -> Codec:
+    """The same network before training."""
+    import torch
+
+    from models.vae import VAE
+
+    torch.manual_seed(0)
+    return TorchCodec(VAE(config))
+
+
+def _possible(sample: Sample, cell: Cell) -> bool:
+    return sample.subjects[cell.subject].smallest_pool() >= cell.n - cell.odd

@@ -1,0 +1,78 @@
+"""Which metrics of disentanglement go with which metrics of ranking, over the trials of studies that have both.
+
+A correlation over trials of a search is an association among the points it chose.  Reconstruction is a common cause of both:
+a model that sees nothing is bad at either.  So each correlation is also given with `recon` held fixed (partial rank correlation).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from models.errors import UserError
+
+__all__ = ["association_table", "metric_pairs", "rank_correlation"]
+
+DISENTANGLEMENT = ("mig", "dci_disentanglement", "dci_forest_disentanglement", "factor_vae_score", "sap")
+
+RANKING = ("outlier_auroc", "outlier_ap", "context_gain", "explanation_hit")
+
+LEAST = 8
+
+RESAMPLES = 2000
+
+
+Floats = NDArray[np.float64]
+
+
+def association_table(trials: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """One row a pair: Spearman's ρ with its 95 % interval over trials, and with `recon` held fixed; n trials.
+
+    Raises `UserError` when no pair has at least 8 trials.
+    """
+    rows = []
+    for x, y in metric_pairs(trials):
+        values = trials[[x, y, *(["recon"] if "recon" in trials else [])]].dropna().to_numpy(dtype=np.float64)
+        low, high = _interval(values[:, :2], seed)
+        held = rank_correlation(values[:, 0], values[:, 1], values[:, 2]) if values.shape[1] > 2 else float("nan")
+        rho = rank_correlation(values[:, 0], values[:, 1])
+        rows.append(
+            {"disentanglement": x, "ranking": y, "rho": rho, "low": low, "high": high, "rho_at_recon": held, "n": len(values)}
+        )
+    if not rows:
+        raise UserError(
+            f"at least {LEAST} trials with one of {', '.join(DISENTANGLEMENT)} and one of {', '.join(RANKING)} are needed"
+        )
+    return pd.DataFrame(rows)
+
+
+def rank_correlation(x: Floats, y: Floats, held: Floats | None = None) -> float:
+    """Spearman's ρ; with `held`, the partial one: the correlation of what is left of both ranks after regressing on its rank.
+
+    >>> x = np.arange(9.0)
+    >>> rank_correlation(x, x**3), round(rank_correlation(x, -x), 9)
+    (1.0, -1.0)
+    """
+    a, b = rankdata(x), rankdata(y)
+    if held is not None:
+        design = np.stack([np.ones(len(a)), rankdata(held)], axis=1)
+        a, b = (v - design @ np.linalg.lstsq(design, v, rcond=None)[0] for v in (a, b))
+    a, b = a - a.mean(), b - b.mean()
+    scale = float(np.sqrt((a @ a) * (b @ b)))
+    return float("nan") if scale < 1e-9 else round(float(a @ b) / scale, 12)
+
+
+def metric_pairs(trials: pd.DataFrame) -> list[tuple[str, str]]:
+    def there(x: str, y: str) -> bool:
+        return {x, y} <= set(trials.columns) and int(trials[[x, y]].notna().all(axis=1).sum()) >= LEAST
+
+    return [(x, y) for x in DISENTANGLEMENT for y in RANKING if there(x, y)]
+
+
+def _interval(pairs: Floats, seed: int) -> tuple[float, float]:
+    generator = np.random.default_rng(seed)
+    drawn = [pairs[generator.integers(len(pairs), size=len(pairs))] for _ in range(RESAMPLES)]
+    low, high = np.nanquantile([rank_correlation(rows[:, 0], rows[:, 1]) for rows in drawn], (0.025, 0.975))
+    return float(low), float(high)
