@@ -24,7 +24,7 @@ from models.errors import UserError
 from study.datasets import Dataset, Part
 from study.evidence.encoding import Baseline, Encoding, encode
 from study.evidence.points import Points
-from study.metrics import Cost, compute, metric_of, plugins_of, possible_metrics, requested
+from study.metrics import Cost, compute, metric_of, plugin_of, plugins_of, possible_metrics, requested
 
 __all__ = ["EVALUATOR", "Evaluation", "check_metrics", "collapsed", "evaluate_codec", "evaluate_seeds", "possible"]
 
@@ -54,10 +54,12 @@ class Evaluation:
     baseline: Baseline | None
     encoding: Encoding = field(repr=False, compare=False)
     evaluator: str = EVALUATOR
+    notes: tuple[str, ...] = ()
+    """What was left out, and why, one line each."""
 
     def record(self) -> dict[str, Any]:
         """All of it but the codes, ready for JSON."""
-        names = ("values", "points", "seed", "part", "evaluator")
+        names = ("values", "points", "seed", "part", "evaluator", "notes")
         found = {name: getattr(self, name) for name in names} | {"kl_per_latent": self.kl_per_latent.tolist()}
         if self.baseline is not None:
             found |= {"mean_image_nll": self.baseline.mean_image, "perfect_nll": self.baseline.perfect}
@@ -69,6 +71,7 @@ def evaluate_codec(
     dataset: Dataset,
     *,
     metrics: Sequence[str],
+    extra: Sequence[str] = (),
     part: Part = "validation",
     seed: int = 0,
     points: int = 10_000,
@@ -77,6 +80,7 @@ def evaluate_codec(
     """Metrics of one model on `points` images of a part (all of them, if there are fewer).
 
     metrics  plug-in names or single keys of the families "codes" and "model"
+    extra    more of them, that are left out, with a note, where these images cannot give them
     config   the model's; needed for a codec that is not a `TorchCodec`: says the likelihood and whether there is a condition
 
     Raises `UserError` for an unknown metric, one that this data set cannot have, images of another shape, codes that are
@@ -88,8 +92,19 @@ def evaluate_codec(
     encoding = encode(codec, config, dataset, rows, seed)
     results = {name: compute(name, _evidence(name, encoding), seed) for name in plugins_of(metrics)}
     values = requested(metrics, results)
+    notes = []
+    for name in extra:
+        plugin = plugin_of(name)
+        try:
+            if plugin not in results:
+                check_metrics(dataset, [name])
+                results[plugin] = compute(plugin, _evidence(plugin, encoding), seed)
+            values |= requested([name], results)
+        except UserError as problem:
+            notes.append(f"{name} is left out: {problem}")
     return Evaluation(
         values=values,
+        notes=tuple(notes),
         points={key: min(metric_of(key).points or len(encoding), len(encoding)) for key in values},
         seed=seed,
         part=part,

@@ -23,7 +23,7 @@ from models.errors import UserError
 from models.files import write_atomically
 from registry.console import AsJson, command_line, make_console, print_json, run
 from study.datasets import data_folder
-from study.recipes import RECIPES
+from study.recipes import recipe_names
 from study.records.folder import runs_folder
 
 __all__ = ["RangeTest", "app", "main", "range_test", "suggestion"]
@@ -59,7 +59,7 @@ def main(
 ) -> None:
     """Test the recipe NAME; writes lr_range.png and lr_range.json into `runs/<recipe>/`."""
     if name is None:
-        raise UserError(f"give the name of a recipe: {', '.join(RECIPES.names())}")
+        raise UserError(f"give the name of a recipe: {', '.join(recipe_names())}")
     from study.figures import models as figures
     from study.figures.curves import range_test as picture
     from study.reproduction.opening import Request, open_recipe

@@ -19,17 +19,13 @@ import typer
 from models.errors import UserError
 from registry.console import command_line, run
 from registry.place import registry_folder
-from registry.store import Store
-from study.publishing.publish import publish_trials
-from study.records.folder import StudyFolder, runs_folder
-from study.records.winners import MOST, best_trials, candidates, front_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from study.records.folder import StudyFolder
 
-__all__ = []
-
+__all__ = ["app", "main"]
 
 app = command_line("Publish models of a finished study as registry versions, checked on their exported files.")
 
@@ -38,7 +34,7 @@ app = command_line("Publish models of a finished study as registry versions, che
 def main(
     study: Annotated[str, typer.Argument(help="A study's name under runs/, or its path.")],
     trial: Annotated[int | None, typer.Option(min=0, help="This trial.")] = None,
-    pareto: Annotated[bool, typer.Option("--pareto", help=f"The Pareto front, at most {MOST}.")] = False,
+    pareto: Annotated[bool, typer.Option("--pareto", help="The Pareto front, at most 5.")] = False,
     best: Annotated[str | None, typer.Option(metavar="METRIC", help="The best trial in this metric.")] = None,
     where: Annotated[
         str | None, typer.Option(help='Only trials that fulfil this, e.g. "recon <= 60, mig > 0.1" (with --best).')
@@ -55,6 +51,11 @@ def main(
         raise UserError("give exactly one of --trial N, --pareto, --best METRIC")
     if where is not None and best is None:
         raise UserError("--where goes with --best METRIC")
+    from registry.store import Store
+    from study.publishing.trials import publish_trials
+    from study.records.folder import StudyFolder, runs_folder
+    from study.records.winners import MOST, best_trials, front_of
+
     folder = StudyFolder.find(study, runs_folder(out))
     if trial is not None:
         chosen = _trial(folder, trial)
@@ -74,6 +75,8 @@ def main(
 
 
 def _trial(folder: StudyFolder, number: int) -> pd.DataFrame:
+    from study.records.winners import candidates
+
     table = candidates(folder)
     if number not in set(table.get("trial", [])):
         usable = ", ".join(str(int(n)) for n in table.get("trial", [])) or "none"

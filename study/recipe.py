@@ -17,7 +17,7 @@ from models.errors import UserError
 from registry.console import AsJson, Registry, command_line, duration, make_console, print_json, print_table, run
 from registry.place import registry_folder
 from study.datasets import data_folder
-from study.recipes import RECIPES, load_recipe
+from study.recipes import load_recipe, recipe_names
 from study.records.folder import runs_folder
 
 __all__ = ["app", "main"]
@@ -49,7 +49,7 @@ def main(
         _show_results(runs_folder(out), as_json)
         return
     if name is None:
-        raise UserError(f"give the name of a recipe (or --list, --results): {', '.join(RECIPES.names())}")
+        raise UserError(f"give the name of a recipe (or --list, --results): {', '.join(recipe_names())}")
     load_recipe(name)  # an unknown name fails before seconds of imports
     from study.reproduction.opening import Request
     from study.reproduction.run import run_recipe
@@ -89,7 +89,7 @@ def _summary(record: dict[str, Any], folder: Path) -> list[str]:
 
 
 def _show_list(as_json: bool) -> None:
-    recipes = {name: load_recipe(name) for name in RECIPES.names()}
+    recipes = {name: load_recipe(name) for name in recipe_names()}
     if as_json:
         print_json([{"name": n, "dataset": r.dataset, "epochs": r.epochs, "purpose": r.purpose} for n, r in recipes.items()])
         return

@@ -17,7 +17,7 @@ import pytest
 from analysis import load_study
 from models.checkpoint import load_model
 from registry import Store, load
-from study.recipes import RECIPES, load_recipe
+from study.recipes import load_recipe, recipe_names
 from study.records.folder import StudyFolder, model_path
 from study.records.tables import read_table, trial_rows
 from study.records.winners import front_of
@@ -59,13 +59,13 @@ def test_an_earlier_store_is_intact() -> None:
 
 
 def test_every_recipe_keeps_its_digest() -> None:
-    found = {f"recipe/{name}": load_recipe(name).config(1000).digest() for name in RECIPES.names()}
+    found = {f"recipe/{name}": load_recipe(name).config(1000).digest() for name in recipe_names()}
     assert found.items() >= {key: value for key, value in DIGESTS.items() if key.startswith("recipe/")}.items()
 
 
 def test_every_point_of_every_space_keeps_its_digest() -> None:
     found = {}
-    for name in [*SPACES.names(), *(AROUND + recipe for recipe in RECIPES.names())]:
+    for name in [*SPACES.names(), *(AROUND + recipe for recipe in recipe_names())]:
         space = load_space(name)
         for number, point in enumerate(space.space.start):
             found[f"space/{name}/start {number}"] = space.configure(optuna.trial.FixedTrial(dict(point)), 1000).digest()

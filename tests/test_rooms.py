@@ -13,10 +13,10 @@ from models.outlier_scores import SCORES
 from models.plugins import Plugins
 from study.datasets import DATASETS
 from study.metrics import METRICS
-from study.recipes import RECIPES
+from study.recipes import RECIPE_FILES
 from study.spaces import SPACES
 
-ROOMS = [ARCHITECTURES, OBJECTIVES, SCORES, DATASETS, METRICS, RECIPES, SPACES]
+ROOMS = [ARCHITECTURES, OBJECTIVES, SCORES, DATASETS, METRICS, RECIPE_FILES, SPACES]
 
 
 def imported(tree: ast.Module) -> Iterator[str]:

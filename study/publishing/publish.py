@@ -1,134 +1,108 @@
-"""A trial's model becomes a version of the registry, checked on its exported files."""
+"""From a trained network to a version of the registry: one path, whoever trained it.
+
+What is published is checked on its exported files: they must compute what torch computes, rank a batch as the trained model does,
+and reach the metrics that were claimed.  A training that is in the registry already is returned as it is.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from models.checkpoint import load_model
-from models.codec import Codec
-from registry.manifest import Budget, DatasetRecord, Lineage
-from registry.place import registry_folder
+from models.codec import TorchCodec
+from registry.manifest import DatasetRecord, Lineage
 from registry.store import Store, Version
 from study.config import TrialConfig
-from study.datasets import Dataset, load_dataset
-from study.evaluate import EVALUATOR, evaluate_codec, possible
+from study.datasets import Dataset
+from study.evaluate import EVALUATOR
 from study.publishing.agreement import check_agreement
-from study.publishing.card import PARITY_IMAGES, move_aliases, preprocessing_of, sheets, told
-from study.records.folder import StudyFolder, model_path
-from study.records.pareto import nearest_ideal
-from study.records.winners import typical_replicate
+from study.publishing.card import PARITY_IMAGES, preprocessing_of, sheets, told
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from models.vae import VAE
     from registry.inference import Model
 
-__all__ = ["publish_trials"]
+__all__ = ["Candidate", "dataset_of", "lineage_of", "publish"]
 
 
-def publish_trials(
-    folder: StudyFolder, trials: pd.DataFrame, store: Store | None = None, name: str | None = None, *, aliases: bool = True
-) -> list[Version]:
-    """Publish these trials' models, in order; one that is in the registry already is returned as it is.
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A trained network that may become a version of the model `name`.
 
-    aliases: move `candidate` to the one nearest the ideal point, and `champion` if it has earned it.
+    kl         mean KL of every latent, nats, (D,): which latents the card's traversal shows
+    claimed    {metric key: value} on validation images: what the exported files must reach
+    evaluate   the metrics of the exported model, the claimed ones among them
     """
-    record = folder.record
-    store = store or Store(registry_folder())
-    name = name or record.space
-    if trials.empty:
-        return []
-    first = TrialConfig.parse(json.loads(trials.iloc[0]["config"]))
-    dataset = load_dataset(first.dataset, record.data, **first.dataset_options)
-    versions = [_publish_one(folder, row, store, name, dataset) for _, row in trials.iterrows()]
-    if aliases and versions:
-        values = trials[list(record.metrics)].to_numpy()
-        move_aliases(store, name, versions[nearest_ideal(values, record.directions)], record.metrics)
-    return versions
+
+    name: str
+    model: VAE
+    dataset: Dataset
+    lineage: Lineage
+    kl: Sequence[float]
+    claimed: Mapping[str, float]
+    evaluate: Callable[[Model], Mapping[str, float]]
+    title: str
+    description: str
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
-def _publish_one(folder: StudyFolder, row: pd.Series, store: Store, name: str, dataset: Dataset) -> Version:
-    from models.codec import TorchCodec
+def publish(store: Store, candidate: Candidate) -> tuple[Version, dict[str, bytes]]:
+    """The version, and the card's pictures; no pictures where it had been published before.
+
+    Raises `UserError` when the exported files rank a batch differently, `GateError` when they fail the gate.
+    """
     from registry.gate import publish_model
 
-    record, trial = folder.record, int(row["trial"])
-    replicate = typical_replicate(folder, trial)
-    earlier = _published(store, name, record.name, trial, int(replicate["seed"]))
+    earlier = _published(store, candidate.name, candidate.lineage)
     if earlier is not None:
-        return earlier
-    model = load_model(model_path(folder.path, row["config_digest"], int(replicate["replicate"])))
-    title = f"{name}, trial {trial} of {record.name}"
-    pictures = sheets(TorchCodec(model), model.config, dataset, list(replicate["kl_per_latent"]), title)
-    for file, data in pictures.items():
-        target = folder.path / "figures" / f"trial-{trial:03d}-{file}"
-        target.parent.mkdir(exist_ok=True)
-        target.write_bytes(data)
+        return earlier, {}
+    codec, config, dataset = TorchCodec(candidate.model), candidate.model.config, candidate.dataset
     rows = dataset.sample("validation", PARITY_IMAGES, seed=1)
-    claimed = {key: float(replicate[key]) for key in (*record.metrics, *record.also) if _number(replicate.get(key))}
-    return publish_model(
+    images = dataset.images[rows]
+    pictures = sheets(codec, config, dataset, candidate.kl, candidate.title)
+
+    def evaluator(exported: Model) -> Mapping[str, float]:
+        if config.condition is None:
+            check_agreement(codec, exported, images)
+        return candidate.evaluate(exported)
+
+    version = publish_model(
         store,
-        name,
-        model,
-        lineage=_lineage(folder, row, replicate, dataset),
+        candidate.name,
+        candidate.model,
+        lineage=candidate.lineage,
         preprocessing=preprocessing_of(dataset),
-        evaluator=lambda exported: _evaluate(exported, TorchCodec(model), dataset, record, claimed),
-        claimed=claimed,
-        sample_images=dataset.images[rows],
-        sample_condition=told(model.config, dataset, rows),
+        evaluator=evaluator,
+        claimed=candidate.claimed,
+        sample_images=images,
+        sample_condition=told(config, dataset, rows),
         pictures=pictures,
         evaluator_version=EVALUATOR,
-        description=f"{row.get('objective', '')} on {dataset.name} ({dataset.source})".strip(),
+        description=candidate.description,
+        tags=candidate.tags,
     )
+    return version, pictures
 
 
-def _evaluate(exported: Model, trained: Codec, dataset: Dataset, record: Any, claimed: Mapping[str, float]) -> dict[str, float]:
-    """Everything that takes seconds on the validation images, and the searched metrics on the test images.
-
-    Raises `UserError` when the exported files rank a batch differently from the trained model.
-    """
-    if exported.manifest.model.condition is None:
-        rows = dataset.sample("validation", PARITY_IMAGES, seed=1)
-        check_agreement(trained, exported, dataset.images[rows])
-    config = exported.manifest.model
-    common = {"points": record.budget.points, "config": config, "seed": record.seed}
-    names = list(dict.fromkeys([*claimed, *possible(dataset)]))
-    values = evaluate_codec(exported, dataset, metrics=names, part="validation", **common).values
-    tested = evaluate_codec(exported, dataset, metrics=[m for m in record.metrics if m in claimed], part="test", **common).values
-    return {**values, **{f"test_{key}": value for key, value in tested.items()}}
+def lineage_of(dataset: Dataset, config: TrialConfig, **facts: object) -> Lineage:
+    """What every lineage says of data and configuration, with the facts that the training knows."""
+    described = {"dataset": dataset_of(dataset), "config": config.model_dump(mode="json"), "config_digest": config.digest()}
+    return Lineage.model_validate({**described, **facts})
 
 
-def _lineage(folder: StudyFolder, row: pd.Series, replicate: Mapping[str, Any], dataset: Dataset) -> Lineage:
-    record = folder.record
-    return Lineage(
-        dataset=DatasetRecord(name=dataset.name, source=dataset.source, digest=dataset.digest),
-        budget=Budget(name=record.budget_name, steps=int(replicate["steps"])),
-        seed=int(replicate["seed"]),
-        seeds=int(row["n_replicates"]),
-        study=record.name,
-        trial=int(row["trial"]),
-        config=json.loads(row["config"]),
-        config_digest=row["config_digest"],
-        git_commit=record.git.get("commit"),
-        git_dirty=record.git.get("dirty"),
-        libraries=record.versions,
-        hardware=record.hardware,
-    )
+def dataset_of(dataset: Dataset) -> DatasetRecord:
+    """A data set as a manifest names it."""
+    return DatasetRecord(name=dataset.name, source=dataset.source, digest=dataset.digest)
 
 
-def _published(store: Store, name: str, study: str, trial: int, seed: int) -> Version | None:
+def _published(store: Store, name: str, lineage: Lineage) -> Version | None:
     """The version that is this very training, if it is in the registry already."""
     if name not in store.names():
         return None
-    for version in store.versions(name):
-        lineage = version.manifest.lineage
-        if (lineage.study, lineage.trial, lineage.seed) == (study, trial, seed):
-            return version
-    return None
+    same = [version for version in store.versions(name) if _identity(version.manifest.lineage) == _identity(lineage)]
+    return same[0] if same else None
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and bool(np.isfinite(value))
+def _identity(lineage: Lineage) -> tuple[object, ...]:
+    return lineage.study, lineage.trial, lineage.config_digest, lineage.seed, lineage.dataset.digest

@@ -29,14 +29,14 @@ from study.reproduction.training import Trained
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FIGURES", "Outcome"]
+__all__ = ["FIGURES", "Finished"]
 
 POINTS = 5_000
 REAL = 1_000
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Finished:
     """What a recipe ended with.  quality: None where the data has no labels to train a classifier with."""
 
     name: str
@@ -89,39 +89,39 @@ class Outcome:
         return [f"epoch {self.trained.epoch(snapshot.step):.3g}" for snapshot in self.trained.snapshots]
 
 
-def _losses(o: Outcome) -> Figure:
+def _losses(o: Finished) -> Figure:
     points = {int(key.split()[-1]): value for key, value in o.recipe.reported.items() if key.startswith("epoch ")}
     done = o.trained.epoch(o.trained.steps)
     return curves.losses(o.trained.history, o.title, {epoch: value for epoch, value in points.items() if epoch <= done + 1e-9})
 
 
-def _gradients(o: Outcome) -> Figure:
+def _gradients(o: Finished) -> Figure:
     return curves.signals(o.trained.history, o.title)
 
 
-def _reconstructions(o: Outcome) -> Figure:
+def _reconstructions(o: Finished) -> Figure:
     return figures.reconstructions(o.codec, o.images(16), o.title, o.labels(16))
 
 
-def _morphs(o: Outcome) -> Figure:
+def _morphs(o: Finished) -> Figure:
     names = o.dataset.label_names
     pairs = {f"{names[a]} → {names[b]}": (o.of_class(a, 1), o.of_class(b, 1)) for a, b in o.recipe.morphs}
     return sheets.morphs(o.codec, pairs, o.title)
 
 
-def _samples(o: Outcome) -> Figure:
+def _samples(o: Finished) -> Figure:
     return sheets.grid(o.trained.snapshots[-1].samples[:100], f"{o.title}: decoded from z ~ N(0, I)")
 
 
-def _samples_over_training(o: Outcome) -> Figure:
+def _samples_over_training(o: Finished) -> Figure:
     return sheets.over_training(o.moments, [s.samples for s in o.trained.snapshots], f"{o.title}: samples, same z in a column")
 
 
-def _filters_over_training(o: Outcome) -> Figure:
+def _filters_over_training(o: Finished) -> Figure:
     return sheets.filters_over_training(o.moments, [s.filters for s in o.trained.snapshots], f"{o.title}: first-layer weights")
 
 
-def _latent_scatter(o: Outcome) -> Figure:
+def _latent_scatter(o: Finished) -> Figure:
     labels = None if o.dataset.labels is None else o.dataset.labels[o.rows]
     names = o.dataset.label_names
     if labels is None and o.dataset.factors is not None:
@@ -129,24 +129,24 @@ def _latent_scatter(o: Outcome) -> Figure:
     return latents.scatter(o.encoding.mu, labels, names, f"{o.title}: posterior means of test images")
 
 
-def _posterior(o: Outcome) -> Figure:
+def _posterior(o: Finished) -> Figure:
     return latents.posterior(o.encoding.mu, o.encoding.logvar, o.title)
 
 
-def _uncertainty(o: Outcome) -> Figure:
+def _uncertainty(o: Finished) -> Figure:
     return latents.uncertainty(o.codec, o.images(16), f"{o.title}: decoded from 50 samples of q(z|x)", o.labels(16))
 
 
-def _traversal(o: Outcome) -> Figure:
+def _traversal(o: Finished) -> Figure:
     kl = o.encoding.kl.mean(axis=0)
     return figures.traversal(o.codec, o.images(1)[0], list(kl), f"{o.title}: one latent a row, −2.5 to 2.5", o.labels(1))
 
 
-def _latent_plane(o: Outcome) -> Figure:
+def _latent_plane(o: Finished) -> Figure:
     return sheets.latent_plane(o.codec, f"{o.title}: z at the prior's quantiles")
 
 
-def _arithmetic(o: Outcome) -> Figure:
+def _arithmetic(o: Finished) -> Figure:
     names = o.dataset.label_names
     triples = [
         (f"+ {names[a]} − {names[b]}", o.of_class(a, 100), o.of_class(b, 100), o.of_class(b, 12)) for a, b in o.recipe.morphs
@@ -154,27 +154,27 @@ def _arithmetic(o: Outcome) -> Figure:
     return sheets.arithmetic(o.codec, triples, f"{o.title}: difference of two classes' mean codes added")
 
 
-def _network(o: Outcome) -> Figure:
+def _network(o: Finished) -> Figure:
     return network.drawing(o.trained.model, o.name)
 
 
-def _feature_maps(o: Outcome) -> Figure:
+def _feature_maps(o: Finished) -> Figure:
     labels = o.labels(1)
     return network.feature_maps(
         o.trained.model, o.images(1)[0], f"{o.title}: feature maps", None if labels is None else int(labels[0])
     )
 
 
-def _parameter_norms(o: Outcome) -> Figure:
+def _parameter_norms(o: Finished) -> Figure:
     epochs = [o.trained.epoch(s.step) for s in o.trained.snapshots]
     return curves.parameter_norms(epochs, [s.norms for s in o.trained.snapshots], o.title)
 
 
-def _data(o: Outcome) -> Figure:
+def _data(o: Finished) -> Figure:
     return sheets.grid(o.images(40), f"{o.title}: test images", columns=20)
 
 
-def _wrong_labels(o: Outcome) -> Figure:
+def _wrong_labels(o: Finished) -> Figure:
     assert o.dataset.labels is not None
     names, true = o.dataset.label_names, o.dataset.labels[o.rows[:25]]
     told_instead = wrong_labels(true, len(names))
@@ -183,7 +183,7 @@ def _wrong_labels(o: Outcome) -> Figure:
     return sheets.wrong_labels(o.images(25), outputs, *shown, f"{o.title}: image, and what becomes of it with a wrong label")
 
 
-def _labels_by_style(o: Outcome) -> Figure:
+def _labels_by_style(o: Finished) -> Figure:
     names, labels = o.dataset.label_names, o.labels(10)
     assert labels is not None
     mu = o.codec.encode(o.images(10), labels)[0]
@@ -194,18 +194,18 @@ def _labels_by_style(o: Outcome) -> Figure:
     return sheets.grid(np.concatenate(rows), title, columns=1 + len(told_all))
 
 
-def _diversity(o: Outcome) -> Figure:
+def _diversity(o: Finished) -> Figure:
     return latents.diversity(o.trained.snapshots[-1].samples, o.images(REAL), o.title)
 
 
-def _sample_quality(o: Outcome) -> Figure:
+def _sample_quality(o: Finished) -> Figure:
     assert o.quality is not None
     epochs = [o.trained.epoch(s.step) for s in o.trained.snapshots]
     scores = [o.quality.scores(s.samples) for s in o.trained.snapshots]
     return curves.sample_quality(epochs, scores, o.quality.scores(o.images(REAL)), o.title)
 
 
-def _gradient_check(o: Outcome) -> Figure:
+def _gradient_check(o: Finished) -> Figure:
     from models.numpy_vae.gradient_check import error_by_step_size
     from models.numpy_vae.model import cnn
 
@@ -215,14 +215,14 @@ def _gradient_check(o: Outcome) -> Figure:
     return from_scratch.gradient_check(errors, "gradients of the NumPy layers against finite differences")
 
 
-def _numpy_against_torch(o: Outcome) -> Figure:
+def _numpy_against_torch(o: Finished) -> Figure:
     from study.reproduction.numpy_cost import compare
 
     measured = compare(o.trained.config.training.batch_size, steps=10)
     return from_scratch.costs(measured, "the same networks in NumPy and in PyTorch")
 
 
-FIGURES: dict[str, Callable[[Outcome], Figure]] = {
+FIGURES: dict[str, Callable[[Finished], Figure]] = {
     "data": _data,
     "losses": _losses,
     "gradients": _gradients,

@@ -18,7 +18,7 @@ from study.evidence.points import LEAST_POINTS
 from study.figures.curves import epoch_averages
 from study.records.provenance import now
 from study.reproduction.conditional import conditional_measurement
-from study.reproduction.gallery import Outcome
+from study.reproduction.gallery import Finished
 from study.reproduction.opening import Request
 from study.reproduction.sample_quality import SampleQuality, small_classifier
 from study.reproduction.training import Trained
@@ -55,29 +55,29 @@ def _values(codec: Any, config: Any, dataset: Dataset, part: Part) -> dict[str, 
 
 
 def record(
-    request: Request, outcome: Outcome, measured: Mapping[str, float], drawn: list[str], model: dict[str, Any] | None
+    request: Request, finished: Finished, measured: Mapping[str, float], drawn: list[str], model: dict[str, Any] | None
 ) -> dict[str, Any]:
     """Everything that came out, as JSON.  drawn: names of the figures.  model: its name and version in the registry."""
-    trained, dataset = outcome.trained, outcome.dataset
+    trained, dataset = finished.trained, finished.dataset
     averages = epoch_averages(trained.history)
     return {
         "recipe": request.name,
-        "source": outcome.recipe.source,
+        "source": finished.recipe.source,
         "fast": request.fast,
         "dataset": {"name": dataset.name, "source": dataset.source, "digest": dataset.digest, "notes": list(dataset.notes)},
-        "stand_in": dataset.name if dataset.name != outcome.recipe.dataset else None,
+        "stand_in": dataset.name if dataset.name != finished.recipe.dataset else None,
         "status": trained.status,
         "reason": trained.reason,
         "seed": trained.seed,
         "steps": trained.steps,
         "epochs": trained.epoch(trained.steps),
         "training_seconds": round(trained.seconds, 1),
-        "reported": dict(outcome.recipe.reported),
-        "reached": _reached(outcome.recipe.reported, averages["loss"], trained),
+        "reported": dict(finished.recipe.reported),
+        "reached": _reached(finished.recipe.reported, averages["loss"], trained),
         "final_epoch": {key: float(value) for key, value in averages.iloc[-1].items()},
         "metrics": dict(measured),
-        "conditional": _conditional(outcome),
-        "sample_quality": _sample_quality(outcome),
+        "conditional": _conditional(finished),
+        "sample_quality": _sample_quality(finished),
         "figures": drawn,
         "model": model,
         "config": trained.config.model_dump(mode="json"),
@@ -85,23 +85,23 @@ def record(
     }
 
 
-def _conditional(outcome: Outcome) -> dict[str, float] | None:
+def _conditional(finished: Finished) -> dict[str, float] | None:
     """What a wrong label does, of a conditional model."""
-    labels = outcome.labels(2_000)
-    if labels is None or outcome.quality is None or outcome.trained.status == "diverged":
+    labels = finished.labels(2_000)
+    if labels is None or finished.quality is None or finished.trained.status == "diverged":
         return None
-    classes = len(outcome.dataset.label_names)
-    return conditional_measurement(outcome.codec, outcome.images(2_000), labels, classes, outcome.quality.classifier)
+    classes = len(finished.dataset.label_names)
+    return conditional_measurement(finished.codec, finished.images(2_000), labels, classes, finished.quality.classifier)
 
 
-def _sample_quality(outcome: Outcome) -> dict[str, Any] | None:
+def _sample_quality(finished: Finished) -> dict[str, Any] | None:
     """Of the last samples and of real pictures."""
-    if outcome.quality is None or outcome.trained.status == "diverged":
+    if finished.quality is None or finished.trained.status == "diverged":
         return None
     return {
-        "samples": outcome.quality.scores(outcome.trained.snapshots[-1].samples),
-        "real": outcome.quality.scores(outcome.images(1_000)),
-        "classifier_test_accuracy": outcome.quality.classifier.accuracy,
+        "samples": finished.quality.scores(finished.trained.snapshots[-1].samples),
+        "real": finished.quality.scores(finished.images(1_000)),
+        "classifier_test_accuracy": finished.quality.classifier.accuracy,
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from models.errors import UserError
 from registry.console import duration
-from study.recipes import RECIPES, load_recipe
+from study.recipes import load_recipe, recipe_names
 
 __all__ = ["COLUMNS", "records", "row"]
 
@@ -17,7 +17,7 @@ COLUMNS = ("recipe", "data", "epochs", "of", "training", "source → here (nats)
 
 def records(runs: Path) -> list[dict[str, Any]]:
     """The `recipe.json` of every recipe in `runs`, in the order of `--list`.  Raises `UserError` where there is none."""
-    paths = [runs / name / "recipe.json" for name in RECIPES.names()]
+    paths = [runs / name / "recipe.json" for name in recipe_names()]
     found = [json.loads(path.read_text()) for path in paths if path.exists()]
     if not found:
         raise UserError(f"no recipe has been run in {runs}: python -m study.recipe --list, then python -m study.recipe NAME")

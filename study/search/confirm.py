@@ -74,8 +74,8 @@ def _specs(folder: StudyFolder, trials: pd.DataFrame, seeds: int) -> Sequence[Tr
     found = []
     for _, row in trials.iterrows():
         spec = spec_of(folder, int(row["trial"]), TrialConfig.parse(json.loads(row["config"])))
-        metrics = tuple(metric for metric in spec.metrics if metric_of(metric).family != "seeds")
+        metrics, also = (tuple(m for m in names if metric_of(m).family != "seeds") for names in (spec.metrics, spec.also))
         for seed in range(seeds):
-            changes = {"replicates": 1, "first_replicate": FRESH + seed, "metrics": metrics}
+            changes = {"replicates": 1, "first_replicate": FRESH + seed, "metrics": metrics, "also": also}
             found.append(spec.model_copy(update=changes))
     return found

@@ -12,7 +12,7 @@ from rich.table import Table
 from models.errors import UserError
 from models.files import write_atomically
 from registry.console import duration
-from study.publishing.publish import publish_trials
+from study.publishing.trials import publish_trials
 from study.records.folder import StudyFolder
 from study.records.tables import read_table, write_tables
 from study.records.winners import MOST, candidates, front_of

@@ -47,6 +47,7 @@ class TrialSpec(Config):
     """What a worker needs to run one trial.  `folder` and `data` are absolute.
 
     first_replicate   number of the first seed: a confirmation counts from where no search ever was
+    metrics, also     the searched metrics, and what is evaluated beside them where the data can give it
     """
 
     number: int
@@ -55,6 +56,7 @@ class TrialSpec(Config):
     replicates: int
     first_replicate: int = 0
     metrics: tuple[str, ...]
+    also: tuple[str, ...] = ()
     points: int
     folder: Path
     data: Path
@@ -163,8 +165,12 @@ def _finish(spec: TrialSpec, run: Run, replicate: int, looking: float) -> Replic
     evaluation = None
     if run.status != "diverged":
         started = time.perf_counter()
-        metrics = [name for name in spec.metrics if metric_of(name).family != "seeds"]
-        evaluation = evaluate_codec(TorchCodec(run.model), run.dataset, metrics=metrics, points=spec.points, seed=spec.root_seed)
+        searched, also = ([name for name in names if metric_of(name).family != "seeds"] for names in (spec.metrics, spec.also))
+        evaluation = evaluate_codec(
+            TorchCodec(run.model), run.dataset, metrics=searched, extra=also, points=spec.points, seed=spec.root_seed
+        )
+        for note in evaluation.notes:
+            _log(spec, note)
         row |= {"evaluation_seconds": looking + time.perf_counter() - started, "kl_per_latent": evaluation.kl_per_latent.tolist()}
         save_model(run.model, model_path(spec.folder, spec.config.digest(), replicate))
     history = json.dumps([report.row() for report in run.history])
@@ -174,7 +180,7 @@ def _finish(spec: TrialSpec, run: Run, replicate: int, looking: float) -> Replic
 
 def _across_seeds(spec: TrialSpec, finished: list[Replicate]) -> dict[str, float]:
     """Metrics of several seeds (UDR); none where fewer than two replicates lived."""
-    metrics = [name for name in spec.metrics if metric_of(name).family == "seeds"]
+    metrics = [name for name in (*spec.metrics, *spec.also) if metric_of(name).family == "seeds"]
     encodings = [each.evaluation.encoding for each in finished if each.evaluation]
     return evaluate_seeds(encodings, metrics, spec.root_seed) if metrics and len(encodings) > 1 else {}
 
@@ -199,7 +205,8 @@ def spec_of(folder: StudyFolder, number: int, config: TrialConfig) -> TrialSpec:
         config=config,
         root_seed=record.seed,
         replicates=record.replicates,
-        metrics=(*record.metrics, *record.also),
+        metrics=record.metrics,
+        also=record.also,
         points=record.budget.points,
         folder=folder.path,
         data=Path(record.data),

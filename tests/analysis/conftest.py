@@ -8,7 +8,7 @@ import pytest
 
 from registry.store import Store
 from study.datasets import load_dataset
-from study.publishing.publish import publish_trials
+from study.publishing.trials import publish_trials
 from study.records.folder import StudyFolder, StudyRecord
 from study.records.outcome import Outcome
 from study.records.tables import write_tables
@@ -44,7 +44,7 @@ def tiny_registry(tiny_study: StudyFolder, tmp_path_factory: pytest.TempPathFact
     """A model store with the tiny study's front."""
     root = tmp_path_factory.mktemp("registry") / "store"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("study.publishing.publish.possible", lambda *_, **__: [])  # the study's own metrics only, not all there are
+        patch.setattr("study.publishing.trials.possible", lambda *_, **__: [])  # the study's own metrics only, not all there are
         publish_trials(tiny_study, front_of(tiny_study).head(1), Store(root))
     return root
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import json
 import subprocess
 import sys
@@ -17,9 +16,9 @@ from registry import load
 from study.datasets import load_dataset, mnist
 from study.datasets._download import DownloadError
 from study.figures.curves import epoch_averages
-from study.recipes import RECIPES, load_recipe, warm_starts
+from study.recipes import about_recipe, load_recipe, recipe_names, warm_starts
 from study.reproduction import numpy_training, snapshots
-from study.reproduction.gallery import FIGURES, Outcome
+from study.reproduction.gallery import FIGURES, Finished
 from study.reproduction.opening import Request, open_recipe
 from study.reproduction.run import run_recipe
 from study.reproduction.sample_quality import SampleQuality, small_classifier
@@ -35,7 +34,7 @@ TABLE = {
     "mnist_conditional_embedding_one_cycle", "mnist_conditional_mixed_one_cycle", "cifar10_conditional_embedding",
     "cifar10_conditional_onehot", "cifar10_conditional_mixed", "cifar10_conditional_embedding_one_cycle",
 }  # fmt: skip
-NAMES = RECIPES.names()
+NAMES = recipe_names()
 CHEAP = ("losses", "gradients", "reconstructions", "network", "filters_over_training", "parameter_norms")
 
 
@@ -61,13 +60,13 @@ def quality(data):
     return SampleQuality(small_classifier(digits, data), digits.images[digits.sample("test", 150)])
 
 
-def small_outcome(name, data, folder, quality=None, steps=3) -> Outcome:
+def small_outcome(name, data, folder, quality=None, steps=3) -> Finished:
     """A recipe trained for a few small batches of digits."""
     request = Request(name=name, runs=folder, data=data, registry=folder / "registry", dataset="digits", steps=steps)
     recipe, dataset, config = open_recipe(request, quiet)
     config = config.model_copy(update={"training": config.training.model_copy(update={"batch_size": 16})})
     train = numpy_training.train_numpy if recipe.trainer == "numpy" else train_torch
-    return Outcome(name, recipe, dataset, train(config, dataset, request.folder, 0, quiet), quality)
+    return Finished(name, recipe, dataset, train(config, dataset, request.folder, 0, quiet), quality)
 
 
 def test_every_row_of_the_table_has_its_recipe():
@@ -76,8 +75,8 @@ def test_every_row_of_the_table_has_its_recipe():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_declaration_is_complete(name):
-    recipe, module = load_recipe(name), inspect.getdoc(RECIPES.load(name))
-    assert f"python -m study.recipe {name} " in module and f"{name} --fast" in module, "the docstring has both commands"
+    recipe, module = load_recipe(name), about_recipe(name)
+    assert f"python -m study.recipe {name} " in module and " --fast" in module, "the docstring has both commands"
     assert "Source: " in module and "Expect" in module
     assert recipe.source in module
     assert set(recipe.figures) <= set(FIGURES)

@@ -7,13 +7,13 @@ import pytest
 
 from models.errors import UserError
 from study.metrics import direction
-from study.recipes import RECIPES, Recipe, load_recipe
+from study.recipes import Recipe, load_recipe, recipe_names
 from study.spaces import AROUND, SPACES, LoadedSpace, load_space
 
 STEPS = 100
 
 
-@pytest.fixture(params=[*SPACES.names(), *(f"{AROUND}{name}" for name in RECIPES.names())])
+@pytest.fixture(params=[*SPACES.names(), *(f"{AROUND}{name}" for name in recipe_names())])
 def space(request: pytest.FixtureRequest) -> LoadedSpace:
     return load_space(request.param)  # checks the start points
 
@@ -67,7 +67,7 @@ def test_an_unknown_space_or_budget_lists_the_choices() -> None:
         load_space("dsprites_capacity").budget("huge")
 
 
-@pytest.mark.parametrize("name", RECIPES.names())
+@pytest.mark.parametrize("name", recipe_names())
 def test_a_search_around_a_recipe_begins_with_its_published_configuration(name: str) -> None:
     space, recipe = load_space(f"{AROUND}{name}"), load_recipe(name)
     optuna_study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))

@@ -1,0 +1,107 @@
+"""Trials of a study in the registry: each as one trained network with its own metrics.
+
+Of a trial with several seeds the replicate nearest the medians is taken, not the luckiest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from models.checkpoint import load_model
+from registry.manifest import Budget
+from registry.place import registry_folder
+from registry.store import Store, Version
+from study.config import TrialConfig
+from study.datasets import Dataset, load_dataset
+from study.evaluate import evaluate_codec, possible
+from study.publishing.card import move_aliases
+from study.publishing.publish import Candidate, lineage_of, publish
+from study.records.folder import StudyFolder, StudyRecord, model_path
+from study.records.pareto import nearest_ideal
+from study.records.winners import typical_replicate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from registry.inference import Model
+
+__all__ = ["publish_trials"]
+
+
+def publish_trials(
+    folder: StudyFolder, trials: pd.DataFrame, store: Store | None = None, name: str | None = None, *, aliases: bool = True
+) -> list[Version]:
+    """Publish these trials' models, in order; one that is in the registry already is returned as it is.
+
+    aliases: move `candidate` to the one nearest the ideal point, and `champion` if it has earned it.
+    """
+    record = folder.record
+    store = store or Store(registry_folder())
+    name = name or record.space
+    if trials.empty:
+        return []
+    first = TrialConfig.parse(json.loads(trials.iloc[0]["config"]))
+    dataset = load_dataset(first.dataset, record.data, **first.dataset_options)
+    versions = [_publish_one(folder, row, store, name, dataset) for _, row in trials.iterrows()]
+    if aliases:
+        values = trials[list(record.metrics)].to_numpy()
+        move_aliases(store, name, versions[nearest_ideal(values, record.directions)], record.metrics)
+    return versions
+
+
+def _publish_one(folder: StudyFolder, row: pd.Series, store: Store, name: str, dataset: Dataset) -> Version:
+    version, pictures = publish(store, _candidate(folder, row, name, dataset))
+    for file, data in pictures.items():
+        target = folder.path / "figures" / f"trial-{int(row['trial']):03d}-{file}"
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(data)
+    return version
+
+
+def _candidate(folder: StudyFolder, row: pd.Series, name: str, dataset: Dataset) -> Candidate:
+    record, trial = folder.record, int(row["trial"])
+    replicate = typical_replicate(folder, trial)
+    claimed = {key: float(replicate[key]) for key in (*record.metrics, *record.also) if _number(replicate.get(key))}
+    return Candidate(
+        name=name,
+        model=load_model(model_path(folder.path, row["config_digest"], int(replicate["replicate"]))),
+        dataset=dataset,
+        lineage=lineage_of(
+            dataset,
+            TrialConfig.parse(json.loads(row["config"])),
+            budget=Budget(name=record.budget_name, steps=int(replicate["steps"])),
+            seed=int(replicate["seed"]),
+            seeds=int(row["n_replicates"]),
+            study=record.name,
+            trial=trial,
+            git_commit=record.git.get("commit"),
+            git_dirty=record.git.get("dirty"),
+            libraries=record.versions,
+            hardware=record.hardware,
+        ),
+        kl=list(replicate["kl_per_latent"]),
+        claimed=claimed,
+        evaluate=lambda exported: _evaluate(exported, dataset, record, claimed),
+        title=f"{name}, trial {trial} of {record.name}",
+        description=f"{row.get('objective', '')} on {dataset.name} ({dataset.source})".strip(),
+    )
+
+
+def _evaluate(exported: Model, dataset: Dataset, record: StudyRecord, claimed: Mapping[str, float]) -> dict[str, float]:
+    """Everything that takes seconds on the validation images, and the searched metrics on the test images.
+
+    What these pictures are too few for is left out: no metric beyond the claimed ones may keep a model from being published.
+    """
+    common: dict[str, Any] = {"points": record.budget.points, "config": exported.manifest.model, "seed": record.seed}
+    searched = [metric for metric in record.metrics if metric in claimed]
+    values = evaluate_codec(exported, dataset, metrics=list(claimed), extra=possible(dataset), part="validation", **common).values
+    tested = evaluate_codec(exported, dataset, metrics=[], extra=searched, part="test", **common).values
+    return {**values, **{f"test_{key}": value for key, value in tested.items()}}
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and bool(np.isfinite(value))
