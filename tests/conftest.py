@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,3 +24,14 @@ def data_folder() -> Path:
 def dsprites(data_folder: Path) -> Dataset:
     """dSprites as it is on this machine: drawn, unless the published file is in the data folder."""
     return load_dataset("dsprites", data=data_folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def operators_read_once() -> Iterator[None]:
+    """torch's ONNX exporter parses the sources of its 500 operators anew for every file, half of a small model's export; it never
+    changes what it parsed.  `test_the_same_weights_give_the_same_digest_from_any_folder` compares with an exporter left alone."""
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(functools.cache(ONNXRegistry.from_torchlib)))
+        yield

@@ -102,7 +102,7 @@ def refusing(_folder):
         {"files": {"/etc/passwd": b""}},
         {"files": {"manifest.json": b"{}"}},
         {"files": {"published": b""}},
-        {"gate": refusing},
+        pytest.param({"gate": refusing}, id="gate"),
     ],
     ids=str,
 )
