@@ -20,8 +20,6 @@ __all__ = ["app"]
 
 app = command_line("Does disentanglement buy better rankings and explanations of odd pictures?")
 
-MEASURED = ("mig", "dci_forest", "outlier", "context_gain", "explanation_hit")
-
 
 @app.command()
 def main(
@@ -43,8 +41,10 @@ def main(
     loaded = load_study(*studies)
     if measured:
         from analysis.tables.measured import measure  # torch: only when it is asked for
+        from study.metrics import plugins_of, speaking
 
-        loaded = measure(loaded, MEASURED, data)
+        keys = [*speaking("disentanglement", "seconds"), *speaking("ranking", "seconds")]
+        loaded = measure(loaded, plugins_of(keys), data)
     models = loaded.distinct
     table = association_table(models, seed)
     deliver(loaded, "disentanglement", table, lambda: associations_figure(models), out, as_json)

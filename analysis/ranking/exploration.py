@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from models.codec import Codec
 from models.errors import UserError
 from models.outlier_scores import Batch, Floats, Rows
+from models.posterior import draw
 
 __all__ = ["latent_range", "move", "sample_batch", "walk"]
 
@@ -26,7 +27,7 @@ def sample_batch(codec: Codec, batch: Batch, count: int, seed: int = 0, members:
     generator = np.random.default_rng(seed)
     rows = generator.choice(np.arange(len(batch)) if members is None else members, count)
     noise = generator.standard_normal((count, batch.mu.shape[1]))
-    return codec.decode((batch.mu[rows] + np.exp(0.5 * batch.logvar[rows]) * noise).astype(np.float32))
+    return codec.decode(draw(batch.mu[rows], batch.logvar[rows], noise).astype(np.float32))
 
 
 def walk(codec: Codec, batch: Batch, start: int, stop: int, steps: int = 9) -> Pictures:

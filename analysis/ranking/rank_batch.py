@@ -27,7 +27,7 @@ from scipy.stats import false_discovery_control, rankdata
 
 from models.codec import Codec
 from models.errors import UserError
-from models.outlier_scores import DEFAULT_SCORE, ENOUGH, Batch, Floats, Rows, Scores, score_batch, stands_out
+from models.outlier_scores import DEFAULT_SCORE, ENOUGH, Batch, Floats, Rows, Scores, is_linear, score_batch, stands_out
 from study.datasets import Images
 
 __all__ = ["Ranking", "Verdict", "encode_batch", "rank_batch"]
@@ -166,8 +166,7 @@ def _rank_interval(
 
 def _affordable(score: str, n: int, resamples: int) -> int:
     """Scores that compare all pairs, or pixels, take n² per resample: fewer resamples for large batches of those."""
-    linear = score in ("contrast", "robust_z", "jeffreys", "mahalanobis", "prior_kl")
-    return resamples if linear or n <= 500 else max(20, resamples * 500 // n)
+    return resamples if is_linear(score) or n <= 500 else max(20, resamples * 500 // n)
 
 
 def _ranks(values: Floats) -> Rows:

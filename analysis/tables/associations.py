@@ -12,12 +12,9 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from models.errors import UserError
+from study.metrics import speaking
 
 __all__ = ["association_table", "metric_pairs", "rank_correlation"]
-
-DISENTANGLEMENT = ("mig", "dci_disentanglement", "dci_forest_disentanglement", "factor_vae_score", "sap")
-
-RANKING = ("outlier_auroc", "outlier_ap", "context_gain", "explanation_hit")
 
 LEAST = 8
 
@@ -43,7 +40,8 @@ def association_table(trials: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         )
     if not rows:
         raise UserError(
-            f"at least {LEAST} trials with one of {', '.join(DISENTANGLEMENT)} and one of {', '.join(RANKING)} are needed"
+            f"at least {LEAST} trials with one of {', '.join(speaking('disentanglement'))} "
+            f"and one of {', '.join(speaking('ranking'))} are needed"
         )
     return pd.DataFrame(rows)
 
@@ -68,7 +66,7 @@ def metric_pairs(trials: pd.DataFrame) -> list[tuple[str, str]]:
     def there(x: str, y: str) -> bool:
         return {x, y} <= set(trials.columns) and int(trials[[x, y]].notna().all(axis=1).sum()) >= LEAST
 
-    return [(x, y) for x in DISENTANGLEMENT for y in RANKING if there(x, y)]
+    return [(x, y) for x in speaking("disentanglement") for y in speaking("ranking") if there(x, y)]
 
 
 def _interval(pairs: Floats, seed: int) -> tuple[float, float]:

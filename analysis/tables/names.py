@@ -14,11 +14,6 @@ from study.metrics import Metric, metric_of
 
 __all__ = ["axis_label", "find_metric", "in_nats", "knob_label", "looks", "metric_name", "number", "ordered", "variant_of"]
 
-METRIC_NAMES = {
-    "recon": "reconstruction NLL", "kl": "KL", "negative_elbo": "negative ELBO", "negative_iwae": "negative IWAE bound",
-    "mig": "MIG", "sap": "SAP", "udr": "UDR", "active_units": "active units", "dci_disentanglement": "DCI disentanglement",
-    "factor_vae_score": "FactorVAE score", "beta_vae_score": "β-VAE score", "total_correlation": "total correlation",
-}  # fmt: skip
 UNITS = {"nats": "nats per image"}
 ARROWS = {"minimize": "↓", "maximize": "↑"}
 KNOB_NAMES = {
@@ -90,7 +85,8 @@ def metric_name(key: str) -> str:
     >>> metric_name("dci_completeness")
     'DCI completeness'
     """
-    return METRIC_NAMES.get(key) or key.replace("_", " ").replace("dci", "DCI")
+    metric = find_metric(key)
+    return key.replace("_", " ") if metric is None else metric.title(key)
 
 
 def axis_label(key: str) -> str:

@@ -9,11 +9,10 @@ import pandas as pd
 from analysis.tables.load import Studies
 from analysis.tables.statistics import summary
 from models.errors import UserError
-from study.metrics import plugin_of
+from study.metrics import metric_of
 
 __all__ = ["ABSENT", "outlier_keys", "outlier_table", "read_rows"]
 
-PLUGINS = ("outlier", "context_gain", "explanation_hit")
 ABSENT = (
     "This study recorded no outlier ranking. Measure published models with `python -m analysis.batchrank MODEL…`, "
     "or search a space whose metrics include them: dsprites_outliers does."
@@ -22,7 +21,7 @@ ABSENT = (
 
 def outlier_keys(studies: Studies) -> list[str]:
     """The outlier-ranking metrics that usable trials have."""
-    return [key for key in studies.measured if plugin_of(key) in PLUGINS]
+    return [key for key in studies.measured if metric_of(key).group == "ranking"]
 
 
 def outlier_table(studies: Studies) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
     NEEDS: tuple                       what it reads beside the latents: "pixels", "reconstructions"
     CONTEXT: bool                      whether it looks at the rest of the batch
+    COST: str                          "linear" or "pairs", in the number of pictures
     score(batch, context) -> Scores    one number a picture, higher = odder
 
 See `models/outlier_scores/_contract.py` for what these are.  Which score is the default, and the measurements behind that choice,
@@ -15,6 +16,7 @@ from models.outlier_scores._contract import (
     Floats,
     Rows,
     Scores,
+    is_linear,
     needs,
     score_batch,
 )
@@ -30,6 +32,7 @@ __all__ = [
     "Rows",
     "Scores",
     "aggregate_moments",
+    "is_linear",
     "needs",
     "score_batch",
     "stands_out",

@@ -31,6 +31,7 @@ __all__ = [
     "Rows",
     "Scores",
     "canonical_order",
+    "is_linear",
     "needs",
     "score_batch",
 ]
@@ -112,10 +113,12 @@ class Plugin(Protocol):
 
     NEEDS     what the score reads beside the latents: any of "pixels", "reconstructions"
     CONTEXT   False for a score that looks at each picture alone (a baseline: it cannot know what the batch is about)
+    COST      "linear" in the number of pictures; "pairs" for one that compares all pairs, fits a forest or reads pixels
     """
 
     NEEDS: tuple[Literal["pixels", "reconstructions"], ...]
     CONTEXT: bool
+    COST: Literal["linear", "pairs"]
 
     def score(self, batch: Batch, context: Rows) -> Scores: ...
 
@@ -123,6 +126,11 @@ class Plugin(Protocol):
 def needs(name: str) -> tuple[str, ...]:
     """What the score `name` reads beside the latents.  Raises `UserError` for an unknown score."""
     return cast(Plugin, SCORES.load(name)).NEEDS
+
+
+def is_linear(name: str) -> bool:
+    """Whether the score `name` takes time in proportion to the batch.  Raises `UserError` for an unknown score."""
+    return cast(Plugin, SCORES.load(name)).COST == "linear"
 
 
 def score_batch(name: str, batch: Batch, context: Rows | None = None) -> Scores:

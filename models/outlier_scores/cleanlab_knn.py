@@ -11,10 +11,11 @@ import numpy as np
 from models.outlier_scores._contract import Batch, Rows, Scores
 from models.outlier_scores._neighbours import nearest_distances
 
-__all__ = ["CONTEXT", "NEEDS", "score"]
+__all__ = ["CONTEXT", "COST", "NEEDS", "score"]
 
 NEEDS = ()
 CONTEXT = True
+COST = "pairs"
 
 
 def score(batch: Batch, context: Rows) -> Scores:

@@ -30,10 +30,11 @@ from scipy.special import expit
 from models.outlier_scores._contract import Batch, Floats, Rows, Scores
 from models.outlier_scores._robust import TINY, aggregate_moments, mad
 
-__all__ = ["CONTEXT", "NEEDS", "score"]
+__all__ = ["CONTEXT", "COST", "NEEDS", "score"]
 
 NEEDS = ()
 CONTEXT = True
+COST = "linear"
 
 ROUNDS = 2
 FAR = 2.0  # population standard deviations

@@ -12,10 +12,11 @@ from scipy.stats import skew
 
 from models.outlier_scores._contract import Batch, Floats, Rows, Scores
 
-__all__ = ["CONTEXT", "NEEDS", "score"]
+__all__ = ["CONTEXT", "COST", "NEEDS", "score"]
 
 NEEDS = ()
 CONTEXT = True
+COST = "pairs"
 
 
 def score(batch: Batch, context: Rows) -> Scores:

@@ -9,10 +9,11 @@ from sklearn.ensemble import IsolationForest
 
 from models.outlier_scores._contract import Batch, Rows, Scores, canonical_order
 
-__all__ = ["CONTEXT", "NEEDS", "score"]
+__all__ = ["CONTEXT", "COST", "NEEDS", "score"]
 
 NEEDS = ()
 CONTEXT = True
+COST = "pairs"
 
 
 def score(batch: Batch, context: Rows) -> Scores:

@@ -14,10 +14,11 @@ import numpy as np
 from models.outlier_scores._contract import Batch, Floats, Rows, Scores
 from models.outlier_scores._robust import TINY, aggregate_moments, winsorised
 
-__all__ = ["CONTEXT", "NEEDS", "score"]
+__all__ = ["CONTEXT", "COST", "NEEDS", "score"]
 
 NEEDS = ()
 CONTEXT = True
+COST = "linear"
 
 
 def score(batch: Batch, context: Rows) -> Scores:

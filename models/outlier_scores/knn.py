@@ -14,10 +14,11 @@ from models.outlier_scores._contract import Batch, Rows, Scores
 from models.outlier_scores._neighbours import nearest_distances
 from models.outlier_scores._robust import aggregate_moments
 
-__all__ = ["CONTEXT", "NEEDS", "score"]
+__all__ = ["CONTEXT", "COST", "NEEDS", "score"]
 
 NEEDS = ()
 CONTEXT = True
+COST = "pairs"
 
 
 def score(batch: Batch, context: Rows) -> Scores:

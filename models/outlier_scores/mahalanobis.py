@@ -14,10 +14,11 @@ from sklearn.covariance import oas
 from models.outlier_scores._contract import Batch, Rows, Scores
 from models.outlier_scores._robust import TINY
 
-__all__ = ["CONTEXT", "NEEDS", "score"]
+__all__ = ["CONTEXT", "COST", "NEEDS", "score"]
 
 NEEDS = ()
 CONTEXT = True
+COST = "linear"
 
 
 def score(batch: Batch, context: Rows) -> Scores:

@@ -15,10 +15,11 @@ from sklearn.covariance import MinCovDet
 from models.outlier_scores._contract import Batch, Floats, Rows, Scores, canonical_order
 from models.outlier_scores._robust import TINY, mad
 
-__all__ = ["CONTEXT", "NEEDS", "score"]
+__all__ = ["CONTEXT", "COST", "NEEDS", "score"]
 
 NEEDS = ()
 CONTEXT = True
+COST = "pairs"
 
 
 def score(batch: Batch, context: Rows) -> Scores:

@@ -13,10 +13,11 @@ from scipy.spatial.distance import cdist, pdist
 
 from models.outlier_scores._contract import Batch, Floats, Rows, Scores
 
-__all__ = ["CONTEXT", "NEEDS", "score"]
+__all__ = ["CONTEXT", "COST", "NEEDS", "score"]
 
 NEEDS = ()
 CONTEXT = True
+COST = "pairs"
 
 _BLOCK_ENTRIES = 4_000_000
 

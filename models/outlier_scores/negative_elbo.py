@@ -9,11 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from models.outlier_scores._contract import Batch, Rows, Scores
+from models.posterior import kl_to_prior
 
-__all__ = ["CONTEXT", "NEEDS", "score"]
+__all__ = ["CONTEXT", "COST", "NEEDS", "score"]
 
 NEEDS = ("pixels", "reconstructions")
 CONTEXT = False
+COST = "pairs"
 
 
 def score(batch: Batch, context: Rows) -> Scores:
@@ -22,4 +24,4 @@ def score(batch: Batch, context: Rows) -> Scores:
     x = batch.pixels.astype(np.float64)
     y = np.clip(batch.reconstructions.astype(np.float64), 1e-6, 1 - 1e-6)
     nll = -(x * np.log(y) + (1 - x) * np.log1p(-y)).sum(axis=1)
-    return Scores.additive(0.5 * (batch.mu**2 + batch.variance - 1 - batch.logvar), nll)
+    return Scores.additive(kl_to_prior(batch.mu, batch.logvar), nll)

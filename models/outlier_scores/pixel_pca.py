@@ -12,10 +12,11 @@ import numpy as np
 
 from models.outlier_scores._contract import Batch, Rows, Scores
 
-__all__ = ["CONTEXT", "NEEDS", "score"]
+__all__ = ["CONTEXT", "COST", "NEEDS", "score"]
 
 NEEDS = ("pixels",)
 CONTEXT = True
+COST = "pairs"
 
 
 def score(batch: Batch, context: Rows) -> Scores:

@@ -12,10 +12,11 @@ from scipy.stats import rankdata
 
 from models.outlier_scores._contract import Batch, Rows, Scores, score_batch
 
-__all__ = ["CONTEXT", "MEMBERS", "NEEDS", "score"]
+__all__ = ["CONTEXT", "COST", "MEMBERS", "NEEDS", "score"]
 
 NEEDS = ()
 CONTEXT = True
+COST = "pairs"
 MEMBERS = ("contrast", "mahalanobis", "knn", "cleanlab_knn")
 
 

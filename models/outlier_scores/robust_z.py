@@ -10,10 +10,11 @@ from __future__ import annotations
 from models.outlier_scores._contract import Batch, Rows, Scores
 from models.outlier_scores._robust import aggregate_moments
 
-__all__ = ["CONTEXT", "NEEDS", "score"]
+__all__ = ["CONTEXT", "COST", "NEEDS", "score"]
 
 NEEDS = ()
 CONTEXT = True
+COST = "linear"
 
 
 def score(batch: Batch, context: Rows) -> Scores:

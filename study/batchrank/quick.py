@@ -20,13 +20,19 @@ from study.batchrank.cells import Cell
 from study.batchrank.sample import Sample, subjects
 from study.evidence.encoding import Encoding
 
-__all__ = ["BATCHES", "mean_of", "trial_rows"]
+__all__ = ["BATCHES", "mean_of", "quick_rows", "trial_rows"]
 
 BATCHES = 40
 SIZES = ((64, 6), (16, 2), (8, 1))
+METHODS = (DEFAULT_SCORE, "without_context")
 
 
-def trial_rows(encoding: Encoding, methods: Sequence[str] = (DEFAULT_SCORE,), batches: int = BATCHES) -> list[dict[str, Any]]:
+def trial_rows(encoding: Encoding) -> list[dict[str, Any]]:
+    """`quick_rows` of an encoding for all of `METHODS`, scored once: three metrics read them."""
+    return encoding.once("batchrank", lambda: quick_rows(encoding, METHODS))
+
+
+def quick_rows(encoding: Encoding, methods: Sequence[str], batches: int = BATCHES) -> list[dict[str, Any]]:
     """Rows of `Bench.run` for one cell a subject.
 
     Raises `UserError` for a data set without factors and labels, or a sample too small for any cell.

@@ -6,9 +6,10 @@ array, drawn in one go from the seed, so a torch model and its ONNX export are g
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from models.codec import Codec
 from models.config import VAEConfig
 from models.errors import UserError
+from models.posterior import draw, kl_to_prior
 from study.datasets import Dataset
 from study.evidence.likelihood import mean_image_nll, perfect_nll, reconstruction_nll
 
@@ -27,6 +29,7 @@ DECODED = 10_000
 """Decoding costs as much as encoding; the standard error of an average over 10,000 images is 1 % of their spread."""
 
 Floats = NDArray[np.float64]
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,14 @@ class Encoding:
     mu: NDArray[np.float32] = field(repr=False)
     logvar: NDArray[np.float32] = field(repr=False)
     seed: int = 0
+    _known: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, name: str, compute: Callable[[], Value]) -> Value:
+        """What `compute` gives, computed at the first call: for what several metrics read of one encoding."""
+        if name not in self._known:
+            self._known[name] = compute()
+        value: Value = self._known[name]
+        return value
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -66,14 +77,12 @@ class Encoding:
     @cached_property
     def kl(self) -> Floats:
         """KL(q(z_d|x) ‖ p(z_d)) of every image and latent (N, D), nats."""
-        mu, logvar = self.mu.astype(np.float64), self.logvar.astype(np.float64)
-        return np.asarray(0.5 * (mu**2 + np.exp(logvar) - 1 - logvar))
+        return kl_to_prior(self.mu, self.logvar)
 
     @cached_property
     def nll(self) -> Floats:
         """−log p(x|z) of the first 10,000 images for one sample z of q(z|x) each, nats."""
-        noise = np.random.default_rng(self.seed).standard_normal(self.mu.shape, dtype=np.float32)
-        z = self.mu + np.exp(0.5 * self.logvar) * noise
+        z = draw(self.mu, self.logvar, self.seed)
         return np.concatenate([self.nll_of(z[part], part, images) for part, images in self.chunks(DECODED)])
 
     def nll_of(self, z: NDArray[np.float32], part: slice, images: NDArray[np.uint8]) -> Floats:

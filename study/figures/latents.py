@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from models.codec import Codec
+from models.posterior import draw, kl_to_prior
 from study.figures.models import image_sheet
 
 __all__ = ["diversity", "posterior", "scatter", "uncertainty"]
@@ -49,7 +50,7 @@ def posterior(mu: Floats, logvar: Floats, title: str) -> Figure:
     from matplotlib.ticker import MaxNLocator
     from scipy.stats import norm
 
-    kl = (0.5 * (mu**2 + np.exp(logvar) - 1 - logvar)).mean(axis=0)
+    kl = kl_to_prior(mu, logvar).mean(axis=0)
     order = np.argsort(kl)[::-1]
     used = [int(d) for d in order[:6]]
     figure = Figure(figsize=(12, 3.2), layout="constrained")
@@ -81,7 +82,7 @@ def uncertainty(
     """Image, mean and standard deviation of the pixel means over `draws` samples of q(z|x); white: most uncertain."""
     mu, logvar = codec.encode(images, condition)
     noise = np.random.default_rng(0).standard_normal((draws, *mu.shape), dtype=np.float32)
-    z = (mu + np.exp(0.5 * logvar) * noise).reshape(-1, mu.shape[1])
+    z = draw(mu, logvar, noise).reshape(-1, mu.shape[1])
     told = None if condition is None else np.tile(condition, draws)
     decoded = codec.decode(z, told).reshape(draws, *images.shape)
     deviation = decoded.std(axis=0).mean(axis=1, keepdims=True)

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from models.errors import UserError
 from models.plugins import Plugins
 from study.evidence.points import Points
-from study.metrics._metric import COSTS, Cost, Direction, Metric
+from study.metrics._metric import COSTS, Cost, Direction, Group, Metric
 
 __all__ = [
     "METRICS",
@@ -46,6 +46,8 @@ __all__ = [
     "plugins_of",
     "possible_metrics",
     "requested",
+    "speaking",
+    "watched",
 ]
 
 METRICS = Plugins("study.metrics", kind="metric")
@@ -124,11 +126,25 @@ def direction(name: str) -> Direction:
     return metric_of(name).direction
 
 
+def speaking(group: Group, cost: Cost = "minutes") -> list[str]:
+    """The keys that stand for a group where groups are compared, up to a cost."""
+    found = [metric_of(name) for name in METRICS.names()]
+    return [key for metric in found if metric.group == group and _affordable(metric, cost) for key in metric.speaks]
+
+
+def watched() -> list[str]:
+    """The metrics that are looked at in mid-training."""
+    return [name for name in METRICS.names() if metric_of(name).watched]
+
+
 def possible_metrics(*, factors: int, labels: bool, cost: Cost = "seconds") -> list[str]:
     """The single-model metrics that a data set with so many factors, or with labels, can have, up to a cost."""
-    affordable = COSTS[: COSTS.index(cost) + 1]
     found = {name: metric_of(name) for name in METRICS.names()}
-    return [name for name, metric in found.items() if metric.cost in affordable and _fits(metric, factors, labels)]
+    return [name for name, metric in found.items() if _affordable(metric, cost) and _fits(metric, factors, labels)]
+
+
+def _affordable(metric: Metric, cost: Cost) -> bool:
+    return COSTS.index(metric.cost) <= COSTS.index(cost)
 
 
 def _fits(metric: Metric, factors: int, labels: bool) -> bool:

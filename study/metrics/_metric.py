@@ -12,13 +12,15 @@ Each `compute` returns {key: value} with exactly the declared keys.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["COSTS", "Cost", "Direction", "Family", "Metric"]
+__all__ = ["COSTS", "Cost", "Direction", "Family", "Group", "Metric"]
 
 Family = Literal["codes", "model", "seeds"]
 Direction = Literal["maximize", "minimize"]
+Group = Literal["losses", "disentanglement", "ranking", "code"]
 Cost = Literal["cheap", "seconds", "minutes"]
 COSTS: tuple[Cost, ...] = ("cheap", "seconds", "minutes")
 """cheap: under a second for 10,000 points on one core, so it can run during training.  In ascending order."""
@@ -36,6 +38,10 @@ class Metric:
     truth          family "model": needs ground-truth factors all the same (or labels, where `labels` is set)
     labels         also meaningful with class labels as the only factor
     least_factors  undefined with fewer factors
+    titles         {key: its name for people} where that is not the key with spaces
+    group          what it is about: losses, disentanglement (of codes), ranking (of odd pictures), or the code as such
+    speaks         keys that stand for their group where groups are compared (`analysis.disentanglement`)
+    watched        looked at in mid-training, on few images: must be cheap
     """
 
     family: Family
@@ -48,3 +54,11 @@ class Metric:
     truth: bool = False
     labels: bool = False
     least_factors: int = 1
+    titles: Mapping[str, str] = field(default_factory=dict)
+    group: Group = "code"
+    speaks: tuple[str, ...] = ()
+    watched: bool = False
+
+    def title(self, key: str) -> str:
+        """A key's name for people."""
+        return self.titles.get(key, key.replace("_", " "))

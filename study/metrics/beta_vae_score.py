@@ -31,6 +31,8 @@ METRIC = Metric(
     range=(0, 1),
     cost="seconds",
     least_factors=2,
+    titles={"beta_vae_score": "β-VAE score"},
+    group="disentanglement",
 )
 CHUNK = 500
 

@@ -6,7 +6,6 @@ its AUROC is ½ on average.  Range −1 … 1, at most about ½; higher is bette
 
 from __future__ import annotations
 
-from models.outlier_scores import DEFAULT_SCORE
 from study.batchrank.quick import mean_of, trial_rows
 from study.evidence.encoding import Encoding
 from study.metrics._metric import Metric
@@ -21,10 +20,12 @@ METRIC = Metric(
     cost="seconds",
     truth=True,
     labels=True,
+    group="ranking",
+    speaks=("context_gain",),
 )
 
 
 def compute(encoding: Encoding, seed: int) -> dict[str, float]:
     """The same batches for every seed: they are keyed by the data, so trials can be compared."""
-    rows = trial_rows(encoding, (DEFAULT_SCORE, "without_context"))
+    rows = trial_rows(encoding)
     return {"context_gain": mean_of(rows, "auroc") - mean_of(rows, "auroc", "without_context")}

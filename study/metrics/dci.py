@@ -29,6 +29,13 @@ METRIC = Metric(
     cost="minutes",
     points=TRAIN + TEST,
     least_factors=2,
+    titles={
+        "dci_disentanglement": "DCI disentanglement",
+        "dci_completeness": "DCI completeness",
+        "dci_informativeness": "DCI informativeness",
+    },
+    group="disentanglement",
+    speaks=("dci_disentanglement",),
 )
 
 

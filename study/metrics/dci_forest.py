@@ -29,6 +29,13 @@ METRIC = Metric(
     cost="seconds",
     points=TRAIN + TEST,
     least_factors=2,
+    titles={
+        "dci_forest_disentanglement": "DCI forest disentanglement",
+        "dci_forest_completeness": "DCI forest completeness",
+        "dci_forest_informativeness": "DCI forest informativeness",
+    },
+    group="disentanglement",
+    speaks=("dci_forest_disentanglement",),
 )
 TREES, DEPTH = 10, 8
 

@@ -13,7 +13,16 @@ from study.metrics._metric import Metric
 
 __all__ = ["METRIC", "compute"]
 
-METRIC = Metric(family="model", keys=("explanation_hit",), direction="maximize", range=(0.0, 1.0), cost="seconds", truth=True)
+METRIC = Metric(
+    family="model",
+    keys=("explanation_hit",),
+    direction="maximize",
+    range=(0.0, 1.0),
+    cost="seconds",
+    truth=True,
+    group="ranking",
+    speaks=("explanation_hit",),
+)
 
 
 def compute(encoding: Encoding, seed: int) -> dict[str, float]:

@@ -36,6 +36,7 @@ METRIC = Metric(
     cost="seconds",
     points=TRAIN + TEST,
     labels=True,
+    group="disentanglement",
 )
 
 

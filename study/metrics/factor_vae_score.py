@@ -29,6 +29,9 @@ METRIC = Metric(
     range=(0, 1),
     cost="seconds",
     least_factors=2,
+    titles={"factor_vae_score": "FactorVAE score"},
+    group="disentanglement",
+    speaks=("factor_vae_score",),
 )
 CHUNK = 500
 

@@ -13,12 +13,23 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from models.posterior import kl_to_prior
 from study.evidence.encoding import Encoding
 from study.metrics._metric import Metric
 
 __all__ = ["METRIC", "compute", "kl"]
 
-METRIC = Metric(family="model", keys=("kl",), direction="minimize", range=(0, math.inf), unit="nats", cost="cheap")
+METRIC = Metric(
+    family="model",
+    keys=("kl",),
+    direction="minimize",
+    range=(0, math.inf),
+    unit="nats",
+    cost="cheap",
+    titles={"kl": "KL"},
+    group="losses",
+    watched=True,
+)
 
 
 def kl(mu: NDArray[np.floating], logvar: NDArray[np.floating]) -> float:
@@ -28,7 +39,7 @@ def kl(mu: NDArray[np.floating], logvar: NDArray[np.floating]) -> float:
     1.5
     """
     mu, logvar = np.asarray(mu, np.float64), np.asarray(logvar, np.float64)
-    return float(0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).sum(axis=1).mean())
+    return float(kl_to_prior(mu, logvar).sum(axis=1).mean())
 
 
 def compute(encoding: Encoding, seed: int) -> dict[str, float]:

@@ -20,7 +20,18 @@ from study.metrics._metric import Metric
 
 __all__ = ["METRIC", "compute", "mig"]
 
-METRIC = Metric(family="codes", keys=("mig",), direction="maximize", range=(0, 1), cost="cheap", points=TRAIN)
+METRIC = Metric(
+    family="codes",
+    keys=("mig",),
+    direction="maximize",
+    range=(0, 1),
+    cost="cheap",
+    points=TRAIN,
+    titles={"mig": "MIG"},
+    group="disentanglement",
+    speaks=("mig",),
+    watched=True,
+)
 
 
 def mig(codes: NDArray[np.floating], factors: NDArray[np.integer]) -> float:

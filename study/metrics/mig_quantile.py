@@ -18,7 +18,16 @@ from study.metrics._metric import Metric
 
 __all__ = ["METRIC", "compute", "mig_quantile"]
 
-METRIC = Metric(family="codes", keys=("mig_quantile",), direction="maximize", range=(0, 1), cost="cheap", points=TRAIN)
+METRIC = Metric(
+    family="codes",
+    keys=("mig_quantile",),
+    direction="maximize",
+    range=(0, 1),
+    cost="cheap",
+    points=TRAIN,
+    titles={"mig_quantile": "MIG, quantile bins"},
+    group="disentanglement",
+)
 
 
 def mig_quantile(codes: NDArray[np.floating], factors: NDArray[np.integer]) -> float:

@@ -20,7 +20,14 @@ from study.metrics._metric import Metric
 __all__ = ["METRIC", "compute", "modularity"]
 
 METRIC = Metric(
-    family="codes", keys=("modularity",), direction="maximize", range=(0, 1), cost="cheap", points=TRAIN, least_factors=2
+    family="codes",
+    keys=("modularity",),
+    direction="maximize",
+    range=(0, 1),
+    cost="cheap",
+    points=TRAIN,
+    least_factors=2,
+    group="disentanglement",
 )
 
 

@@ -26,6 +26,7 @@ METRIC = Metric(
     cost="cheap",
     points=TRAIN,
     least_factors=2,
+    group="disentanglement",
 )
 
 

@@ -24,6 +24,8 @@ METRIC = Metric(
     unit="nats",
     cost="cheap",
     points=DECODED,
+    titles={"negative_elbo": "negative ELBO"},
+    group="losses",
 )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from models.posterior import draw
 from study.evidence.encoding import Encoding
 from study.metrics._metric import Metric
 
@@ -29,6 +30,8 @@ METRIC = Metric(
     unit="nats",
     cost="seconds",
     points=IMAGES,
+    titles={"negative_iwae": "negative IWAE bound"},
+    group="losses",
 )
 
 
@@ -59,6 +62,6 @@ def _sample(
     """For one z of every image: −log p(x|z), and log q(z|x) − log p(z), whose 2π cancel."""
     mu, logvar = encoding.mu[part], encoding.logvar[part]
     noise = rng.standard_normal(mu.shape, dtype=np.float32)
-    z = mu + np.exp(0.5 * logvar) * noise
+    z = draw(mu, logvar, noise)
     log_ratio = 0.5 * (np.square(z, dtype=np.float64) - np.square(noise, dtype=np.float64) - logvar).sum(axis=1)
     return encoding.nll_of(z, part, images), log_ratio

@@ -23,6 +23,9 @@ METRIC = Metric(
     cost="seconds",
     truth=True,
     labels=True,
+    titles={"outlier_auroc": "outlier AUROC", "outlier_ap": "outlier average precision"},
+    group="ranking",
+    speaks=("outlier_auroc", "outlier_ap"),
 )
 
 

@@ -27,6 +27,9 @@ METRIC = Metric(
     unit="nats",
     cost="cheap",
     points=DECODED,
+    titles={"recon": "reconstruction NLL"},
+    group="losses",
+    watched=True,
 )
 
 

@@ -24,7 +24,16 @@ from study.metrics._metric import Metric
 __all__ = ["METRIC", "compute", "sap"]
 
 METRIC = Metric(
-    family="codes", keys=("sap",), direction="maximize", range=(0, 1), cost="seconds", points=TRAIN + TEST, labels=True
+    family="codes",
+    keys=("sap",),
+    direction="maximize",
+    range=(0, 1),
+    cost="seconds",
+    points=TRAIN + TEST,
+    labels=True,
+    titles={"sap": "SAP"},
+    group="disentanglement",
+    speaks=("sap",),
 )
 
 

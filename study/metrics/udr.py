@@ -35,7 +35,15 @@ IMAGES = 1_000
 INFORMATIVE = 0.01
 """Nats of mean KL above which a latent takes part."""
 
-METRIC = Metric(family="seeds", keys=("udr", "udr_spearman"), direction="maximize", range=(0, 1), cost="seconds", points=IMAGES)
+METRIC = Metric(
+    family="seeds",
+    keys=("udr", "udr_spearman"),
+    direction="maximize",
+    range=(0, 1),
+    cost="seconds",
+    points=IMAGES,
+    titles={"udr": "UDR", "udr_spearman": "UDR, Spearman"},
+)
 
 Floats = NDArray[np.float64]
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from sklearn.neighbors import KNeighborsClassifier
 
 from models.codec import Codec
+from models.posterior import draw
 from study.reproduction.sample_quality import SmallClassifier
 
 __all__ = ["conditional_measurement", "ink", "slant", "wrong_labels"]
@@ -39,7 +40,7 @@ def conditional_measurement(
     """The numbers above, from images (N, C, H, W) and their labels (N,); `classifier` judges the outputs."""
     wrong = wrong_labels(labels, classes, seed)
     mu, logvar = codec.encode(images, labels)
-    z = mu + np.exp(0.5 * logvar) * np.random.default_rng(seed).standard_normal(mu.shape, dtype=np.float32)
+    z = draw(mu, logvar, seed)
     x = images / np.float32(255)
     right = codec.decode(mu, labels)
     swapped = codec.decode(codec.encode(images, wrong)[0], wrong)  # as the source does it: both sides are told the wrong one

@@ -27,7 +27,7 @@ from models.files import write_atomically
 from study.config import TrialConfig, run_seed
 from study.datasets import load_dataset
 from study.evaluate import Evaluation, evaluate_codec, evaluate_seeds
-from study.metrics import metric_of
+from study.metrics import metric_of, watched
 from study.records.folder import StudyFolder, checkpoint_path, history_path, model_path
 from study.records.outcome import Outcome
 from study.search.events import trial_name
@@ -40,7 +40,6 @@ CHECKPOINT_SECONDS = 20.0
 REPORTS = 20
 LOOKS = (0.25, 0.5, 0.75, 0.9)  # fractions of a run at which the cheap metrics are looked at
 LOOK_POINTS = 1_000
-CHEAP = ("recon", "kl", "mig")
 
 
 class TrialSpec(Config):
@@ -143,8 +142,9 @@ def _look(spec: TrialSpec, run: Run, replicate: int) -> dict[str, float]:
     """
     if run.status not in ("running", "complete"):
         return {}
-    names = [name for name in CHEAP if name != "mig" or run.dataset.factors is not None]
-    found = evaluate_codec(TorchCodec(run.model), run.dataset, metrics=names, points=LOOK_POINTS, seed=spec.root_seed)
+    found = evaluate_codec(
+        TorchCodec(run.model), run.dataset, metrics=[], extra=watched(), points=LOOK_POINTS, seed=spec.root_seed
+    )
     looks = {f"validation_{key}": value for key, value in found.values.items()}
     if replicate == 0 and run.history[-1].progress >= schedules_end(run.objective) and spec.metrics[0] in found.values:
         looks["comparable"] = found.values[spec.metrics[0]]
