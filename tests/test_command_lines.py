@@ -49,7 +49,7 @@ print(*(name for name in sys.argv[2:] if name in sys.modules))
 """
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if module != "study.publish"])
+@pytest.mark.parametrize("module", MODULES)
 def test_help_waits_for_no_library_that_it_does_not_need(module):
     """Each of these costs from .1 to 2 s; what a command does with them, it imports when it does it."""
     done = subprocess.run([sys.executable, "-c", ASK, module, *HEAVY], capture_output=True, text=True, check=False)

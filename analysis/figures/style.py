@@ -34,7 +34,6 @@ def themed(page: bool = False) -> Iterator[None]:
     """matplotlib's settings for what is drawn inside; outside nothing changes.  page: for `svg`."""
     import matplotlib as mpl
     import seaborn as sns
-    from cycler import cycler
 
     ink, grid, paper = (PAGE_INK, PAGE_GRID, "none") if page else (INK, GRID, PAPER)
     settings: Any = sns.plotting_context("notebook", font_scale=0.85) | sns.axes_style("ticks")
@@ -43,7 +42,7 @@ def themed(page: bool = False) -> Iterator[None]:
     settings |= {"axes.grid": True, "grid.color": grid, "axes.axisbelow": True, "axes.titlelocation": "left"}
     settings |= {"axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 11, "axes.titleweight": "bold"}
     settings |= {"legend.frameon": False, "legend.fontsize": 8.5, "font.family": ["sans-serif"], "svg.fonttype": "none"}
-    settings |= {"axes.prop_cycle": cycler(color=sns.color_palette("colorblind"))}
+    settings |= {"axes.prop_cycle": mpl.rcsetup.cycler(color=sns.color_palette("colorblind"))}
     with mpl.rc_context(settings):
         yield
 
