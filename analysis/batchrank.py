@@ -21,7 +21,11 @@ from registry.console import AsJson, Registry, command_line, print_json, run
 
 __all__ = ["app"]
 
-app = command_line("BatchRank: how well do scores find the odd pictures of a batch by its context?")
+app = command_line(
+    "BatchRank: how well do scores find the odd pictures of a batch by its context?",
+    "python -m analysis.batchrank dsprites_capacity@champion",
+    "python -m analysis.batchrank a.vae b.vae --dataset mnist --methods contrast,knn,random --batches 20",
+)
 
 
 @app.command()

@@ -18,7 +18,10 @@ from registry.console import AsJson, command_line, run
 
 __all__ = ["app"]
 
-app = command_line("Does disentanglement buy better rankings and explanations of odd pictures?")
+app = command_line(
+    "Does disentanglement buy better rankings and explanations of odd pictures?",
+    "python -m analysis.disentanglement my_study --measure",
+)
 
 
 @app.command()

@@ -17,7 +17,10 @@ from registry.console import AsJson, command_line, run
 
 __all__ = ["app"]
 
-app = command_line("What one knob does, between trials that differ in nothing else.")
+app = command_line(
+    "What one knob does, between trials that differ in nothing else.",
+    "python -m analysis.matched my_grid my_grid_seed_1 --knob capacity/gamma_ratio",
+)
 
 
 @app.command()

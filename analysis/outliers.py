@@ -19,7 +19,11 @@ from registry.console import AsJson, command_line, run
 
 __all__ = ["app"]
 
-app = command_line("Compare how well the models of studies rank odd pictures.")
+app = command_line(
+    "Compare how well the models of studies rank odd pictures.",
+    "python -m analysis.outliers my_study",
+    "python -m analysis.outliers my_study --rows runs/batchrank/dsprites/rows.parquet",
+)
 
 
 @app.command()

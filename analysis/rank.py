@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = command_line("Rank the pictures of a folder by how odd they are among the others, and say why.")
+app = command_line(
+    "Rank the pictures of a folder by how odd they are among the others, and say why.",
+    "python -m analysis.rank photos",
+    "python -m analysis.rank photos --model dsprites_capacity@champion --top 5",
+    "python -m analysis.rank photos --reference clean_photos --fdr 0.05 --copy-top odd",
+)
 
 
 @app.command()

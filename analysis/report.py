@@ -16,7 +16,11 @@ from registry.console import Registry, command_line, duration, make_console, run
 
 __all__ = ["app"]
 
-app = command_line("Tell a study in one HTML page.")
+app = command_line(
+    "Tell a study in one HTML page.",
+    "python -m analysis.report example",
+    "python -m analysis.report my_study --out page.html",
+)
 
 
 @app.command()

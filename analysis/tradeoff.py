@@ -17,7 +17,12 @@ from registry.console import AsJson, command_line, print_json, run
 
 __all__ = ["app"]
 
-app = command_line("Show which trials trade one metric best for another, by kind of objective.")
+app = command_line(
+    "Show which trials trade one metric best for another, by kind of objective.",
+    "python -m analysis.tradeoff example",
+    "python -m analysis.tradeoff example --x kl --y mig --json",
+    "python -m analysis.tradeoff study_a study_b --out comparison",
+)
 
 
 @app.command()

@@ -7,13 +7,32 @@ and exit status 2; anything else is a bug of ours and keeps its traceback.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 from pydantic import ValidationError
 
-__all__ = ["UserError", "explain"]
+__all__ = ["UserError", "did_you_mean", "explain", "unknown"]
 
 
 class UserError(ValueError):
     """Input that breaks a stated rule.  The message is one line: the rule, the value, what would be right."""
+
+
+def unknown(kind: str, name: str, choices: Iterable[str], have: str = "choose one of") -> UserError:
+    """The error of a name that is none of the choices.
+
+    >>> print(unknown("metric", "mgi", ["recon", "mig"]))
+    unknown metric 'mgi': choose one of recon, mig; did you mean mig?
+    """
+    known = list(choices)
+    return UserError(f"unknown {kind} {name!r}: {have} {', '.join(known)}{did_you_mean(name, known)}")
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """`; did you mean …?` where a choice is near, else nothing."""
+    near = difflib.get_close_matches(name.lower(), list(choices), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def explain(error: ValidationError) -> str:

@@ -15,7 +15,7 @@ import pkgutil
 from dataclasses import dataclass
 from types import ModuleType
 
-from models.errors import UserError
+from models.errors import unknown
 
 __all__ = ["Plugins"]
 
@@ -37,5 +37,5 @@ class Plugins:
     def load(self, name: str) -> ModuleType:
         """The plug-in's module.  Raises `UserError` that lists the choices when there is none of that name."""
         if name not in self.names():
-            raise UserError(f"unknown {self.kind} {name!r}: choose one of {', '.join(self.names())}")
+            raise unknown(self.kind, name, self.names())
         return importlib.import_module(f"{self.package}.{name}")

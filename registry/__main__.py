@@ -3,5 +3,13 @@
 from registry.commands import app
 from registry.console import run
 
-if __name__ == "__main__":
+__all__ = ["main"]
+
+
+def main() -> None:
+    """The program `vae-registry`."""
     run(app)
+
+
+if __name__ == "__main__":
+    main()

@@ -22,7 +22,20 @@ from registry.store import ANYWHERE, DAY, Store
 
 __all__ = ["app"]
 
-app = command_line("The store of finished models.  MODEL: a name, NAME@ALIAS, NAME@3 or sha256:….")
+app = command_line(
+    "The store of finished models.  MODEL: a name, NAME@ALIAS, NAME@3 or sha256:….",
+    "python -m registry list --sort mig",
+    "python -m registry show dsprites_capacity@champion",
+    "python -m registry promote dsprites_capacity 3 champion",
+    "python -m registry annotate dsprites_capacity@3 --tag purpose=paper",
+    "python -m registry history dsprites_capacity",
+    "python -m registry verify",
+    "python -m registry diff dsprites_capacity@1 dsprites_capacity@2",
+    "python -m registry gc --keep 5 --dry-run",
+    "python -m registry export dsprites_capacity@champion model.tar",
+    "python -m registry import model.tar --name theirs",
+    "python -m registry encode dsprites_capacity@champion pictures --out codes.csv",
+)
 
 Reference = Annotated[str, typer.Argument(metavar="MODEL", help="A name (newest version), NAME@ALIAS, NAME@3 or sha256:….")]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -32,6 +32,7 @@ __all__ = [
     "run",
 ]
 
+Command = TypeVar("Command", bound=Callable[..., Any])
 Item = TypeVar("Item")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -43,9 +44,25 @@ Registry = Annotated[
 ]
 
 
-def command_line(help_text: str) -> typer.Typer:
-    """A typer application with this project's habits."""
-    return typer.Typer(help=help_text, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+class CommandLine(typer.Typer):
+    """A typer application whose help ends with examples: a command shows those that name it, else all."""
+
+    def __init__(self, help_text: str, examples: Sequence[str]) -> None:
+        told: dict[str, Any] = {"help": help_text, "epilog": _epilog(examples[:3]), "no_args_is_help": True}
+        super().__init__(**told, add_completion=False, pretty_exceptions_enable=False)
+        self.examples = examples
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[Command], Command]:
+        def register(function: Command) -> Command:
+            own = [example for example in self.examples if f" {name or function.__name__} " in f"{example} "]
+            return super(CommandLine, self).command(name, epilog=_epilog(own or self.examples), **settings)(function)
+
+        return register
+
+
+def command_line(help_text: str, *examples: str) -> CommandLine:
+    """A typer application with this project's habits.  examples: whole command lines, the plainest first."""
+    return CommandLine(help_text, examples)
 
 
 def make_console() -> Console:
@@ -54,7 +71,7 @@ def make_console() -> Console:
     return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=160)
 
 
-def run(app: typer.Typer) -> None:
+def run(app: Callable[[], object]) -> None:
     """Run `app` and end the process: 0 done, 2 the user can fix it (one line says how)."""
     try:
         app()
@@ -94,6 +111,10 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _epilog(examples: Sequence[str]) -> str:
+    return "\n".join(["Examples:", *(f"  {example}" for example in examples)]) if examples else ""
 
 
 def _fail(message: str) -> None:

@@ -31,7 +31,11 @@ __all__ = ["RangeTest", "app", "main", "range_test", "suggestion"]
 SMOOTHING = 0.95
 EXPLODED = 4.0  # times the best smoothed loss: the test ends there
 
-app = command_line("Find a learning rate for a recipe: a short training at a growing rate, with its plot.")
+app = command_line(
+    "Find a learning rate for a recipe: a short training at a growing rate, with its plot.",
+    "python -m study.lr_range mnist_vae",
+    "python -m study.lr_range mnist_vae --low 1e-5 --high 0.1 --steps 100",
+)
 Floats = NDArray[np.float64]
 
 

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
-app = command_line("Publish models of a finished study as registry versions, checked on their exported files.")
+app = command_line(
+    "Publish models of a finished study as registry versions, checked on their exported files.",
+    "python -m study.publish my_study --pareto",
+    'python -m study.publish my_study --best mig --where "recon <= 60"',
+)
 
 
 @app.command()

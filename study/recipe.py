@@ -22,7 +22,12 @@ from study.records.folder import runs_folder
 
 __all__ = ["app", "main"]
 
-app = command_line("Run one of the sources' experiments: train it, draw its figures, publish its model.")
+app = command_line(
+    "Run one of the sources' experiments: train it, draw its figures, publish its model.",
+    "python -m study.recipe --list",
+    "python -m study.recipe mnist_vae --fast",
+    "python -m study.recipe celeba_vae --dataset folder:photos",
+)
 
 
 @app.command()

@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
-app = command_line("Search a space of VAEs: Ray schedules trials that Optuna proposes; the best become ONNX models.")
+app = command_line(
+    "Search a space of VAEs: Ray schedules trials that Optuna proposes; the best become ONNX models.",
+    "python -m study.run --space dsprites_capacity",
+    "python -m study.run --space dsprites_capacity --budget smoke --dry-run",
+    "python -m study.run --space folder --dataset folder:photos --trials 8",
+    "python -m study.run --resume my_study",
+    "python -m study.run --extend my_study --trials 20",
+)
 console = make_console()
 
 

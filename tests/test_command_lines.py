@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 ROOT = Path(__file__).parents[1]
 SOURCES = [path for package in ("analysis", "study", "registry") for path in (ROOT / package).rglob("*.py")]
 MODULES = sorted(
-    ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in SOURCES if "= command_line(" in path.read_text()
+    ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in SOURCES if "\napp = command_line(" in path.read_text()
 )
 
 
@@ -39,6 +40,20 @@ def test_help_for_the_command_and_every_option(module):
         assert command.help and not silent, f"no help for {silent}"
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_the_examples_in_help_are_commands(module):
+    """They name this command, its sub-command where it has any, and options that it has, with values of the right type."""
+    app = importlib.import_module(module).app
+    group = get_command(app)
+    commands = getattr(group, "commands", {None: group})
+    for name, command in commands.items():
+        said = " ".join([f"python -m {spoken(module)}", *([name] if name else [])])
+        examples = [line.strip() for line in command.epilog.splitlines() if line.strip().startswith("python")]
+        assert examples and all(example.startswith(f"{said} ") or example == said for example in examples), (said, examples)
+        for example in examples:
+            command.make_context(said, shlex.split(example.removeprefix(said)))
+
+
 HEAVY = ["torch", "ray", "optuna", "pandas", "pyarrow", "matplotlib", "seaborn", "scipy", "sklearn", "onnx", "onnxruntime"]
 ASK = """
 import importlib, sys
@@ -60,3 +75,18 @@ def test_help_waits_for_no_library_that_it_does_not_need(module):
 @pytest.mark.parametrize("module", MODULES)
 def test_the_readme_names_it(module):
     assert f"python -m {spoken(module)}" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("package", ["analysis", "registry", "study"])
+def test_the_program_of_a_package_lists_its_commands_and_runs_them(package):
+    """`vae-study run …` is `python -m study.run …`; --help waits for nothing."""
+    names = [module.removeprefix(f"{package}.") for module in MODULES if module.startswith(f"{package}.")]
+    program = [sys.executable, "-X", "importtime", "-c", f"import {package}.__main__ as main; main.main()"]
+    done = subprocess.run([*program, "--help"], capture_output=True, text=True, check=True)
+    if package != "registry":
+        assert all(f"\n  {name} " in done.stdout for name in names)
+        assert "| numpy" not in done.stderr.replace(" ", "").replace("|", "| ")
+        asked = subprocess.run([*program, names[0], "--help"], capture_output=True, text=True, check=True)
+        assert f"vae-{package} {names[0]}" in asked.stdout
+        wrong = subprocess.run([*program, names[0][:-1] + "x"], capture_output=True, text=True, check=False)
+        assert wrong.returncode == 2 and f"did you mean {names[0]}?" in wrong.stderr

@@ -17,7 +17,7 @@ from analysis.ranking.open_model import OpenModel, open_model
 from analysis.tables.method_quality import alarm_table, comparison_table, explanation_table, gain_table, quality_table
 from models.codec import Codec, TorchCodec
 from models.config import VAEConfig
-from models.errors import UserError
+from models.errors import UserError, unknown
 from models.outlier_scores import SCORES
 from study.batchrank.bench import CONTROLS, Bench, all_methods, standard_cells
 from study.batchrank.cells import Cell, Role
@@ -58,7 +58,7 @@ def checked_role(name: str) -> Role:
     for role in PARTS:
         if role == name:
             return role
-    raise UserError(f"unknown role {name!r}: choose one of {', '.join(PARTS)}")
+    raise unknown("role", name, PARTS)
 
 
 def batchrank(

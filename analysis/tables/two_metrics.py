@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.tables.load import Studies, directions_of, knobs
-from models.errors import UserError
+from models.errors import UserError, unknown
 from study.records.pareto import pareto_front
 
 __all__ = ["by_variant", "front_rows", "metric_pair", "plotted", "tradeoff_table"]
@@ -22,9 +22,7 @@ def metric_pair(studies: Studies, x: str | None = None, y: str | None = None) ->
     shared = [key for key in have if studies.usable.groupby("study")[key].apply(lambda v: v.notna().any()).all()]
     for key in (x, y):
         if key is not None and key not in have:
-            raise UserError(
-                f"unknown metric {key!r}: {'these studies have' if have else 'no usable trial has any;'} {', '.join(have)}"
-            )
+            raise unknown("metric", key, have, "these studies have" if have else "no usable trial has any")
     if studies.usable.empty:
         raise UserError(f"no usable trial yet in {', '.join(studies.folders)}: a trade-off needs one that is complete")
     rest = [key for key in dict.fromkeys([*studies.searched, *shared]) if key in shared and key not in (x, y)]

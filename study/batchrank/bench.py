@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from models.errors import UserError
+from models.errors import UserError, unknown
 from models.outlier_scores import DEFAULT_SCORE, SCORES, Floats, Scores, needs, score_batch, stands_out
 from study.batchrank.cells import Cell, Drawn, draw
 from study.batchrank.quality import ranking_quality
@@ -73,7 +73,7 @@ class Bench:
 
     def _subject(self, cell: Cell) -> Any:
         if cell.subject not in self.sample.subjects:
-            raise UserError(f"unknown subject {cell.subject!r}: choose one of {', '.join(self.sample.subjects)}")
+            raise unknown("subject", cell.subject, self.sample.subjects)
         return self.sample.subjects[cell.subject]
 
     def _row(self, scores: Scores, drawn: Drawn, target: int | None) -> dict[str, float]:

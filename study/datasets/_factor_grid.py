@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.errors import UserError
+from models.errors import UserError, unknown
 
 __all__ = ["FactorGrid"]
 
@@ -90,7 +90,7 @@ class FactorGrid:
     def position(self, name: str) -> int:
         """The column of a factor.  Raises `UserError` that lists the names."""
         if name not in self.names:
-            raise UserError(f"unknown factor {name!r}: choose one of {', '.join(self.names)}")
+            raise unknown("factor", name, self.names)
         return self.names.index(name)
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models.errors import UserError
+from models.errors import UserError, unknown
 from models.preprocessing import Preprocessing
 from study.datasets._cached import Description, cached_dataset
 from study.datasets._dataset import Dataset
@@ -55,7 +55,7 @@ def load(data: Path, argument: str | None, image_size: int = 64) -> Dataset:
 
     names = dataset.factor_names
     if attribute not in names:
-        raise UserError(f"unknown attribute {attribute!r} of celeba: choose one of {', '.join(names)}")
+        raise unknown("attribute", attribute, names, "celeba has")
     assert dataset.factors is not None
     labels = np.ascontiguousarray(dataset.factors[:, names.index(attribute)])
     return dataset.with_labels(labels, (f"not {attribute}", attribute))

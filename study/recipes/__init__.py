@@ -11,7 +11,7 @@ import inspect
 from functools import cache
 from typing import Any
 
-from models.errors import UserError
+from models.errors import unknown
 from models.plugins import Plugins
 from study.recipes._recipe import Recipe
 
@@ -43,7 +43,7 @@ def warm_starts(space: str) -> list[dict[str, Any]]:
 
 def _home(name: str) -> str:
     if name not in _homes():
-        raise UserError(f"unknown recipe {name!r}: choose one of {', '.join(recipe_names())}")
+        raise unknown("recipe", name, recipe_names())
     return _homes()[name]
 
 

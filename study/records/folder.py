@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from models.config import Config
-from models.errors import UserError, explain
+from models.errors import UserError, did_you_mean, explain
 from models.files import write_atomically
 from study.metrics import Direction
 from study.spaces import Budget, LoadedSpace, load_space
@@ -90,7 +90,7 @@ class StudyFolder:
                 return cls(path)
         known = sorted(path.parent.name for path in runs.glob("*/study.json"))
         there = f"; there are: {', '.join(known)}" if known else ""
-        raise UserError(f"{study} is not a study: no study.json in {runs / study}{there}")
+        raise UserError(f"{study} is not a study: no study.json in {runs / study}{there}{did_you_mean(study, known)}")
 
     @cached_property
     def record(self) -> StudyRecord:

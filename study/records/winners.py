@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from models.errors import UserError
+from models.errors import UserError, unknown
 from study.metrics import direction
 from study.records.folder import StudyFolder
 from study.records.outcome import usable_rows
@@ -73,7 +73,7 @@ def typical_replicate(folder: StudyFolder, trial: int) -> dict[str, Any]:
 def _column(table: pd.DataFrame, name: str) -> pd.Series:
     numbers = [str(column) for column in table.select_dtypes("number").columns if column not in ("trial", "retry_of")]
     if name not in numbers:
-        raise UserError(f"unknown metric {name!r}: this study has {', '.join(numbers)}")
+        raise unknown("metric", name, numbers, "this study has")
     return table[name]
 
 

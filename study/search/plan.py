@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from models.errors import UserError
+from models.errors import UserError, unknown
 from study.datasets import Dataset, dataset_record, load_dataset
 from study.evaluate import check_metrics
 from study.metrics import direction
@@ -147,4 +147,4 @@ def _gpus(request: Request) -> float:
 
 def _choice(what: str, value: str, choices: Iterable[str]) -> None:
     if value not in choices:
-        raise UserError(f"unknown {what} {value!r}: choose one of {', '.join(choices)}")
+        raise unknown(what, value, choices)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from models.errors import UserError
+from models.errors import unknown
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -62,5 +62,5 @@ def make_sampler(record: StudyRecord, asked: int) -> BaseSampler:
     Raises `UserError` for an unknown name.
     """
     if record.sampler not in SAMPLERS:
-        raise UserError(f"unknown sampler {record.sampler!r}: choose one of {', '.join(SAMPLERS)}")
+        raise unknown("sampler", record.sampler, SAMPLERS)
     return SAMPLERS[record.sampler](record, (record.seed + asked) % 2**32)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models.config import Config
-from models.errors import UserError
+from models.errors import UserError, unknown
 from study.config import TrialConfig
 
 __all__ = ["Budget", "LoadedSpace", "Space"]
@@ -68,7 +68,7 @@ class LoadedSpace:
     def budget(self, name: str) -> Budget:
         """Raises `UserError` for a name that this space has no budget for."""
         if name not in self.space.budgets:
-            raise UserError(f"unknown budget {name!r}: space {self.name} has {', '.join(self.space.budgets)}")
+            raise unknown("budget", name, self.space.budgets, f"space {self.name} has")
         return self.space.budgets[name]
 
     def configure(self, trial: Any, steps: int, dataset: str | None = None) -> TrialConfig:

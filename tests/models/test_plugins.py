@@ -40,7 +40,12 @@ def test_a_new_file_is_a_new_choice(plugins: Plugins, tmp_path: Path) -> None:
 def test_an_unknown_name_lists_the_choices(plugins: Plugins, name: str) -> None:
     with pytest.raises(UserError) as caught:
         plugins.load(name)
-    assert str(caught.value) == f"unknown thing {name!r}: choose one of first, second"
+    assert str(caught.value).startswith(f"unknown thing {name!r}: choose one of first, second")
+
+
+def test_a_name_mistyped_is_guessed(plugins: Plugins) -> None:
+    with pytest.raises(UserError, match=r"choose one of first, second, third; did you mean second\?"):
+        plugins.load("secnod")
 
 
 def test_a_broken_plugin_is_a_bug_and_keeps_its_traceback(plugins: Plugins, tmp_path: Path) -> None:
