@@ -26,12 +26,10 @@ from study.evidence.encoding import Baseline, Encoding, encode
 from study.evidence.points import Points
 from study.metrics import Cost, compute, metric_of, plugin_of, plugins_of, possible_metrics, requested
 
-__all__ = ["EVALUATOR", "Evaluation", "check_metrics", "collapsed", "evaluate_codec", "evaluate_seeds", "possible"]
+__all__ = ["EVALUATOR", "Evaluation", "check_metrics", "evaluate_codec", "evaluate_seeds", "possible"]
 
 EVALUATOR = "1"
 """Raised by one whenever a change here or in a metric changes numbers; stored with every number."""
-
-NO_INFORMATION = 0.01
 
 
 @dataclass(frozen=True)
@@ -134,20 +132,6 @@ def possible(dataset: Dataset, cost: Cost = "seconds") -> list[str]:
     """The single-model metrics that this data set can have, up to a cost."""
     factors = 0 if dataset.factors is None else dataset.factors.shape[1]
     return possible_metrics(factors=factors, labels=dataset.labels is not None, cost=cost)
-
-
-def collapsed(evaluation: Evaluation) -> str | None:
-    """Why this model carries no information about its images; None when it does.  `recon` must have been evaluated.
-
-    A model may pay any KL and still say nothing (the capacity objective dies that way), so the test is what the latents
-    buy: the share of the mean image's error that they take away, which must exceed 1 %.
-    """
-    assert evaluation.baseline is not None, "collapsed() needs an evaluation of recon"
-    recon, worst = evaluation.values["recon"], evaluation.baseline.mean_image
-    if evaluation.baseline.explained(recon) > NO_INFORMATION:
-        return None
-    nats = float(evaluation.kl_per_latent.sum())
-    return f"reconstruction {recon:.1f} nats is no better than the mean image's {worst:.1f} (KL {nats:.1f} nats)"
 
 
 def _config(codec: Codec) -> VAEConfig:

@@ -17,8 +17,10 @@ import pytest
 from analysis import load_study
 from models.checkpoint import load_model
 from registry import Store, load
+from study.config import TrialConfig
 from study.recipes import load_recipe, recipe_names
 from study.records.folder import StudyFolder, model_path
+from study.records.outcome import outcome_of
 from study.records.tables import read_table, trial_rows
 from study.records.winners import front_of
 from study.search.journal import finished_trials, load_optuna_study
@@ -63,10 +65,34 @@ def test_every_recipe_keeps_its_digest() -> None:
     assert found.items() >= {key: value for key, value in DIGESTS.items() if key.startswith("recipe/")}.items()
 
 
+def test_an_earlier_configuration_means_what_it_meant(study: StudyFolder) -> None:
+    """It says nothing about its initialisation: that is PyTorch's, and its digest is the one it was stored under."""
+    outcomes = [outcome_of(trial) for trial in finished_trials(load_optuna_study(study))]
+    assert len(outcomes) == 2
+    for outcome in outcomes:
+        assert outcome is not None and outcome.config is not None
+        config = TrialConfig.parse(outcome.config)
+        assert config.training.initialisation == "torch"
+        assert config.digest() == outcome.config_digest
+
+
+ELSEWHERE = {"dsprites_capacity"}
+"""Spaces whose start points are others now."""
+
+
 def test_every_point_of_every_space_keeps_its_digest() -> None:
+    """But for the initialisation: a space around a recipe begins with the published configuration, so with PyTorch's, and all
+    others begin with He weights, deliberately: with PyTorch's the cnn of these very points never left the mean image in 3 of
+    6 short runs.  A configuration that starts elsewhere gives other numbers, so it has another digest.
+    """
     found = {}
     for name in [*SPACES.names(), *(AROUND + recipe for recipe in recipe_names())]:
         space = load_space(name)
         for number, point in enumerate(space.space.start):
-            found[f"space/{name}/start {number}"] = space.configure(optuna.trial.FixedTrial(dict(point)), 1000).digest()
-    assert found.items() >= {key: value for key, value in DIGESTS.items() if "/start " in key}.items()
+            config = space.configure(optuna.trial.FixedTrial(dict(point)), 1000)
+            assert config.training.initialisation == ("torch" if name.startswith(AROUND) else "he")
+            earlier = config.training.model_copy(update={"initialisation": "torch"})
+            found[f"space/{name}/start {number}"] = config.model_copy(update={"training": earlier}).digest()
+    starts = {key: value for key, value in DIGESTS.items() if "/start " in key and key.split("/")[1] not in ELSEWHERE}
+    assert len(starts) > 30
+    assert found.items() >= starts.items()

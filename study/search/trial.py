@@ -32,7 +32,7 @@ from study.records.folder import StudyFolder, checkpoint_path, history_path, mod
 from study.records.outcome import Outcome
 from study.search.events import trial_name
 from study.training.device import choose_device, describe_hardware
-from study.training.run import Run, schedules_end
+from study.training.run import Run
 
 __all__ = ["TrialSpec", "run_trial"]
 
@@ -146,7 +146,7 @@ def _look(spec: TrialSpec, run: Run, replicate: int) -> dict[str, float]:
         TorchCodec(run.model), run.dataset, metrics=[], extra=watched(), points=LOOK_POINTS, seed=spec.root_seed
     )
     looks = {f"validation_{key}": value for key, value in found.values.items()}
-    if replicate == 0 and run.history[-1].progress >= schedules_end(run.objective) and spec.metrics[0] in found.values:
+    if replicate == 0 and run.history[-1].progress >= run.settled and spec.metrics[0] in found.values:
         looks["comparable"] = found.values[spec.metrics[0]]
     return looks
 

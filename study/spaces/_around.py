@@ -95,5 +95,5 @@ def _suggest(trial: optuna.Trial, recipe: Recipe) -> Knobs:
         "objective": published.objective,
         "objective_options": options,
         "latent_dim": trial.suggest_int("latent_dim", max(2, latents // 4), max(8, latents * 2), log=True),
-        "training": {**settings.get("training", {}), "learning_rate": learning_rate},
+        "training": {"initialisation": "torch", **settings.get("training", {}), "learning_rate": learning_rate},
     }

@@ -72,12 +72,12 @@ class LoadedSpace:
         return self.space.budgets[name]
 
     def configure(self, trial: Any, steps: int, dataset: str | None = None) -> TrialConfig:
-        """Ask `trial` for every knob and build the configuration it describes.
+        """Ask `trial` for every knob and build the configuration it describes.  Training starts from He weights, unless told.
 
         Raises `UserError` when the values break a rule of a plug-in's own `Config`.
         """
         values = dict(self.suggest(trial))
-        training = {**values.pop("training", {}), "steps": steps}
+        training = {"initialisation": "he", **values.pop("training", {}), "steps": steps}
         options = dict(self.space.dataset_options)
         name = dataset or self.space.dataset
         return TrialConfig.parse({"dataset": name, "dataset_options": options, **values, "training": training})

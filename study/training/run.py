@@ -6,11 +6,7 @@ numbers as one that was never interrupted (same machine, same number of threads)
 
 The hot loop never waits for the device: per-step terms add up in tensors and are read once per report.
 
-A run ends early, with its reason, when
-    diverged   the loss is no longer finite
-    collapsed  the reconstruction is no better than that of the data's mean image: the latents carry no information, whatever
-               the KL says (seen with large γ: KL exactly at C, recon 565).  Judged late: see `Run._lifeless`
-    stopped    early stopping: `patience` reports without a better training loss
+Why a run ends is said in `study.training.ending`.
 """
 
 from __future__ import annotations
@@ -22,51 +18,28 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.elbo import reconstruction_nll
 from models.files import write_atomically
-from models.objectives import Objective, build_objective
+from models.initialisation import he_initialise
+from models.objectives import build_objective
 from models.schedules import ramp
 from models.vae import VAE, Terms
 from study.config import Training, TrialConfig
 from study.datasets import Dataset
-from study.training.batches import Batches, images_on
+from study.training.batches import Batches
 from study.training.device import choose_precision
+from study.training.ending import RUNNING, Ending, Scale, Status, diverged, ending, schedules_end
+from study.training.report import Report
 
-__all__ = ["Report", "Run", "Status", "learning_rate", "schedules_end"]
-
-Status = Literal["running", "complete", "diverged", "collapsed", "stopped"]
+__all__ = ["Report", "Run", "learning_rate"]
 
 CHUNK = 50  # steps between two looks at the loss: a diverged run costs at most this many steps more
-COLLAPSE_AFTER = 0.75  # fraction of the run
-COLLAPSE_STEPS = 500  # a healthy model may need that many to leave the mean image behind
-COLLAPSE_MARGIN = 0.05  # "no better": less than 5 % of the way from the mean image's nats to a perfect reconstruction's
-
-
-@dataclass(frozen=True)
-class Report:
-    """Means over the steps since the last report, on training batches.  Losses in nats per image."""
-
-    step: int
-    progress: float
-    loss: float
-    recon: float
-    kl: float
-    kl_per_latent: tuple[float, ...]
-    grad_norm: float
-    learning_rate: float
-    weights: dict[str, float]
-    seconds: float
-    """Training time so far, this run's earlier lives included."""
-
-    def row(self) -> dict[str, Any]:
-        """Flat, for tables and TensorBoard."""
-        return {**{k: v for k, v in vars(self).items() if k != "weights"}, **self.weights}
+SCALE_IMAGES = 1000  # training images whose mean says where to start and what no information costs
 
 
 @dataclass
@@ -81,8 +54,7 @@ class Run:
 
     def __post_init__(self) -> None:
         training = self.config.training
-        self.status: Status = "running"
-        self.reason = ""
+        self.ending = RUNNING
         self.step = 0
         self.seconds = 0.0
         self.history: list[Report] = []
@@ -91,12 +63,18 @@ class Run:
         self.generator = _default_generator(self.device)
         self.generator.manual_seed(self.seed)
         torch.default_generator.manual_seed(self.seed)  # parameters are drawn on the CPU, whatever the device
-        self.model = VAE(model_config).to(self.device).to(memory_format=torch.channels_last)
+        self.batches = Batches(self.dataset, "train", training.batch_size, self.seed, self.device)
+        x = self.batches.images(self.dataset.sample("train", SCALE_IMAGES))
+        self.scale = Scale.of(self.config.likelihood, x)
+        self.model = VAE(model_config)
+        if training.initialisation == "he":
+            he_initialise(self.model, x.cpu())
+        self.model.to(self.device).to(memory_format=torch.channels_last)
         train_size = len(self.dataset.parts["train"])
         self.objective = build_objective(
             self.config.objective, self.config.objective_options, self.config.latent_dim, train_size
         ).to(self.device)
-        self.batches = Batches(self.dataset, "train", training.batch_size, self.seed, self.device)
+        self.settled = schedules_end(self.objective)
         self.optimiser = _adam(self.model, training.learning_rate, training.adam_betas, training.weight_decay)
         adversary = list(self.objective.parameters())
         self.adversary = _adam(self.objective, 1e-4, (0.5, 0.9), 0.0) if adversary else None
@@ -104,7 +82,16 @@ class Run:
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
         self.forward = self._compiled(training)
         self._sums = torch.zeros(4 + self.config.latent_dim, device=self.device)
-        self._baseline: tuple[float, float] | None = None
+
+    @property
+    def status(self) -> Status:
+        """ "running" until it has ended."""
+        return self.ending.status
+
+    @property
+    def reason(self) -> str:
+        """Why it ended early, one line."""
+        return self.ending.reason
 
     def advance(self) -> Iterator[Report]:
         """Train on; yields at each report.  The caller may stop iterating and `save` at any yield."""
@@ -118,11 +105,12 @@ class Run:
                 for _ in range(min(CHUNK, int(boundary) - self.step)):
                     self._step()
                 if not torch.isfinite(self._sums[0]):
-                    self._end("diverged", f"the loss was not finite by step {self.step}")
+                    self.ending = diverged(self.step)
             self.seconds += time.perf_counter() - started
             report = self._report(self.step - first)
             self.history.append(report)
-            self._check(report)
+            if self.status == "running":
+                self.ending = ending(training, self.history, self.scale, self.settled)
             yield report
             if self.status != "running":
                 return
@@ -209,55 +197,6 @@ class Run:
             seconds=self.seconds,
         )
 
-    def _check(self, report: Report) -> None:
-        """Decide whether the run goes on after this report."""
-        if self.status != "running":
-            return
-        if self._lifeless(report):
-            self._end(
-                "collapsed",
-                f"no information in the latents: reconstruction {report.recon:.1f} nats, the mean image alone "
-                f"{self.mean_image_nll():.1f}, KL {report.kl:.1f}",
-            )
-        elif self._impatient():
-            self._end("stopped", f"no better training loss for {self.config.training.patience} reports")
-        elif self.step >= self.config.training.steps:
-            self._end("complete", "")
-
-    def _lifeless(self, report: Report) -> bool:
-        """No better than the mean image, late enough to say so: a small C(t) or a large β(t) may keep a model there for most
-        of a run that ends well, so nothing is judged before the schedules have ended."""
-        if self.step < COLLAPSE_STEPS or report.progress < max(COLLAPSE_AFTER, min(schedules_end(self.objective), 1.0)):
-            return False
-        worst, perfect = self.baseline()
-        return worst - report.recon < COLLAPSE_MARGIN * (worst - perfect)
-
-    def _impatient(self) -> bool:
-        patience = self.config.training.patience
-        if patience is None or len(self.history) <= patience:
-            return False
-        losses = [report.loss for report in self.history]
-        return min(losses[-patience:]) >= min(losses[:-patience])
-
-    def _end(self, status: Status, reason: str) -> None:
-        self.status, self.reason = status, reason
-
-    def baseline(self) -> tuple[float, float]:
-        """Reconstruction NLL of 1,000 training images by their mean image (what no information gives) and by themselves.
-
-        Nats per image.  A Gaussian's may be negative, so only their distance is a scale.
-        """
-        if self._baseline is None:
-            x = images_on(self.device, self.dataset.images)(self.dataset.sample("train", 1000))
-            logits = (image.clamp(1e-6, 1 - 1e-6).logit().expand_as(x) for image in (x.mean(0, keepdim=True), x))
-            worst, perfect = (float(reconstruction_nll(self.config.likelihood, each, x).mean()) for each in logits)
-            self._baseline = worst, perfect
-        return self._baseline
-
-    def mean_image_nll(self) -> float:
-        """The first of `baseline`."""
-        return self.baseline()[0]
-
     def _autocast(self) -> Any:
         if self.dtype == torch.float32:
             return nullcontext()
@@ -293,7 +232,7 @@ class Run:
             self.adversary.load_state_dict(state["adversary"])
         self.scaler.load_state_dict(state["scaler"])
         self.step, self.seconds = state["step"], state["seconds"]
-        self.status, self.reason = state["status"], state["reason"]
+        self.ending = Ending(state["status"], state["reason"])
         self.history = [Report(**row) for row in state["history"]]
 
 
@@ -307,14 +246,6 @@ def learning_rate(training: Training, progress: float) -> float:
             return ramp(progress, top / 25, top, end=0.3, shape="cosine")
         return ramp(progress, top, final, begin=0.3, shape="cosine")
     return ramp(progress, top, final, shape=training.lr_schedule)
-
-
-def schedules_end(objective: Objective) -> float:
-    """The fraction of a run after which the objective's weights no longer change: earlier, trials are not comparable."""
-    grid = np.linspace(0, 1, 101)
-    final = objective.weights(1.0)
-    moving = [progress for progress in grid if objective.weights(float(progress)) != final]
-    return float(moving[-1]) + 0.01 if moving else 0.0
 
 
 def _default_generator(device: torch.device) -> torch.Generator:

@@ -118,7 +118,8 @@ def test_whole_run_publishes_and_can_be_repeated(data, tmp_path):
     assert record == json.loads((tmp_path / "mnist_vae" / "recipe.json").read_text())
     assert (tmp_path / "_sources" / "outlier_stages_beta_gamma_vae.png").exists()
     assert load("mnist_vae", 1, registry=tmp_path / "registry").manifest.lineage.budget.name == "30 steps"
-    assert record["status"] == "complete" and record["stand_in"] == "digits" and record["steps"] == 30
+    assert record["status"] == "collapsed", "30 steps are too few to leave the mean image: said, and shown all the same"
+    assert record["stand_in"] == "digits" and record["steps"] == 30
     digits = load_dataset("digits", data, image_size=28)
     model = load("mnist_vae", 1, registry=tmp_path / "registry")
     assert model.manifest.metrics["test_negative_elbo"] == pytest.approx(record["metrics"]["test_negative_elbo"], rel=1e-3)

@@ -14,7 +14,9 @@ from study.config import Training, TrialConfig, run_seed
 from study.datasets import ArrayImages, Dataset, PackedImages
 from study.datasets._dataset import random_parts
 from study.training.batches import Batches, images_on
-from study.training.run import Run, learning_rate, schedules_end
+from study.training.ending import Scale, ending, schedules_end
+from study.training.report import Report
+from study.training.run import Run, learning_rate
 
 SHAPE = (1, 16, 16)
 
@@ -88,7 +90,7 @@ def test_another_configuration_or_seed_or_a_damaged_file_is_not_resumed(tmp_path
 def test_training_learns() -> None:
     run = finish(Run(config(steps=600, learning_rate=3e-3), blobs(), seed=0))
     assert run.status == "complete"
-    assert run.history[-1].recon < 0.75 * run.mean_image_nll()
+    assert run.history[-1].recon < 0.75 * run.scale.mean_image
     assert run.history[-1].kl == pytest.approx(sum(run.history[-1].kl_per_latent))
     assert run.history[-1].loss == pytest.approx(run.history[-1].recon + run.history[-1].kl, rel=1e-4)
 
@@ -109,13 +111,44 @@ def test_a_collapsed_run_ends_with_its_reason() -> None:
     run = finish(Run(config(steps=800, options={"beta": 1000.0}), blobs(), seed=0))
     assert run.status == "collapsed"
     assert "no information in the latents" in run.reason
-    assert run.step == 600  # three quarters
+    assert run.step == 520  # the first report after 500 steps
+
+
+def test_a_short_run_is_judged_too() -> None:
+    run = finish(Run(config(steps=60, options={"beta": 1000.0}), blobs(), seed=0))
+    assert (run.step, run.status) == (60, "collapsed")
+
+
+def report(step: int, recon: float, kl: float = 0.0, steps: int = 4000) -> Report:
+    return Report(step, step / steps, recon + kl, recon, kl, (kl,), 1.0, 1e-3, {}, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("step", "recon", "kl", "settled", "status"),
+    [
+        (4000, 539.0, 20.0, 0.0, "collapsed"),  # 4.9 % of the way: half dead is dead
+        (4000, 538.0, 20.0, 0.0, "complete"),
+        (3000, 566.0, 0.1, 1.0, "running"),  # the schedules may yet free it
+        (3000, 566.0, 0.1, 0.75, "collapsed"),
+        (1000, 566.0, 20.0, 1.0, "collapsed"),  # pays for nothing
+        (800, 566.0, 20.0, 0.0, "running"),  # less than a quarter
+    ],
+)
+def test_when_a_run_without_information_is_given_up(step: int, recon: float, kl: float, settled: float, status: str) -> None:
+    scale = Scale(mean_image=567.0, perfect=0.0)
+    assert ending(Training(steps=4000), [report(step, recon, kl)], scale, settled).status == status
+
+
+def test_a_long_first_quarter_and_500_steps_both_count() -> None:
+    scale = Scale(mean_image=567.0, perfect=0.0)
+    assert ending(Training(steps=1000), [report(450, 566.0, 20.0, 1000)], scale, 0.0).status == "running"
+    assert ending(Training(steps=1000), [report(500, 566.0, 20.0, 1000)], scale, 0.0).status == "collapsed"
 
 
 def test_a_run_whose_schedules_still_move_may_yet_recover() -> None:
     options = {"beta": 1.0, "beta_start": 1000.0, "schedule": "decay"}
     run = finish(Run(config(steps=1600, options=options, learning_rate=1e-2), blobs(), seed=0))
-    assert run.history[14].recon > 0.98 * run.mean_image_nll()  # no information at three quarters of it
+    assert run.history[14].recon > 0.98 * run.scale.mean_image  # no information at three quarters of it
     assert run.step == 1600
 
 
@@ -131,6 +164,27 @@ def test_clipping_bounds_the_gradient() -> None:
     assert free.history[0].grad_norm > 1
     assert clipped.history[0].grad_norm > 1  # measured before it is clipped
     assert not torch.equal(next(free.model.parameters()), next(clipped.model.parameters()))
+
+
+def test_he_initialisation_starts_at_the_mean_pixel() -> None:
+    """The same short training from both starts; from He weights the first loss is near that of the mean pixel."""
+    kinds = {kind: Run(config(steps=60, initialisation=kind), blobs(), seed=0, reports=60) for kind in ("torch", "he")}
+    recon = {kind: [each.recon for each in finish(run).history] for kind, run in kinds.items()}
+    data = blobs()
+    p = (data.images[data.parts["train"]] / 255).mean()
+    entropy = -256 * (p * math.log(p) + (1 - p) * math.log(1 - p))
+    assert recon["he"][0] == pytest.approx(entropy, rel=0.4)
+    assert recon["torch"][0] == pytest.approx(256 * math.log(2), rel=0.1)
+    assert recon["he"][-1] < recon["torch"][-1]
+
+
+def test_an_unsaid_initialisation_is_torch_and_not_written_down() -> None:
+    plain, he = config(), config(initialisation="he")
+    assert plain == config(initialisation="torch")
+    assert "initialisation" not in plain.model_dump(mode="json")["training"]
+    assert TrialConfig.parse(plain.model_dump(mode="json")) == plain
+    assert TrialConfig.parse(he.model_dump(mode="json")) == he
+    assert plain.digest() != he.digest()
 
 
 def test_bfloat16_is_close_to_float32() -> None:
