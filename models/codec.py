@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
     from models.vae import VAE
 
-__all__ = ["Codec", "TorchCodec", "check_labels", "unit_images"]
+__all__ = ["Codec", "TorchCodec", "check_labels", "finite_latents", "unit_images"]
 
 Floats = NDArray[np.float32]
+ROUNDING = 1e-6
+"""How far beyond [0, 1] a float image may lie: what arithmetic in float32 does to a 1."""
 
 
 class Codec(Protocol):
@@ -50,9 +52,23 @@ def unit_images(images: NDArray[np.generic], image_shape: tuple[int, int, int]) 
     if not np.issubdtype(images.dtype, np.floating):
         raise UserError(f"images must be uint8 in 0..255 or float in [0, 1], but got {images.dtype}")
     unit = images.astype(np.float32)
-    if unit.size and not (unit.min() >= 0 and unit.max() <= 1):  # false for nan, too
-        raise UserError(f"float images must lie in [0, 1], but got values from {unit.min():.6g} to {unit.max():.6g}")
-    return unit
+    low, high = (unit.min(), unit.max()) if unit.size else (0.0, 1.0)
+    if not (low >= -ROUNDING and high <= 1 + ROUNDING):  # false for nan, too
+        raise UserError(f"float images must lie in [0, 1], but got values from {low:.9g} to {high:.9g}")
+    return unit if low >= 0 and high <= 1 else np.clip(unit, 0, 1)
+
+
+def finite_latents(z: NDArray[np.generic], latent_dim: int) -> Floats:
+    """Latents (N, D) as float32.  Raises `UserError` unless all are numbers that are finite as such."""
+    if z.ndim != 2 or z.shape[1] != latent_dim:
+        raise UserError(f"z must have shape (N, {latent_dim}), but got {z.shape}")
+    if z.dtype.kind not in "fiu":
+        raise UserError(f"z must be numbers, but got {z.dtype}")
+    with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is refused
+        latents = z.astype(np.float32)
+    if not np.isfinite(latents).all():
+        raise UserError(f"z must be finite as float32, but got {np.count_nonzero(~np.isfinite(latents))} entries that are not")
+    return latents
 
 
 def check_labels(labels: NDArray[np.generic], classes: int, count: int) -> NDArray[np.int64]:
@@ -82,10 +98,8 @@ class TorchCodec:
 
     def decode(self, z: NDArray[np.floating], condition: NDArray[np.int64] | None = None) -> Floats:
         """Pixel means, (N, C, H, W).  Raises `UserError` for latents or labels the model cannot take."""
-        latents = self.model.config.latent_dim
-        if z.ndim != 2 or z.shape[1] != latents:
-            raise UserError(f"z must have shape (N, {latents}), but got {z.shape}")
-        (images,) = self._run(lambda x, c: (self.model.decode(x, c),), lambda rows: z[rows], len(z), condition)
+        latents = finite_latents(np.asarray(z), self.model.config.latent_dim)
+        (images,) = self._run(lambda x, c: (self.model.decode(x, c),), lambda rows: latents[rows], len(z), condition)
         return images
 
     def _run(

@@ -8,14 +8,18 @@ Batches run in chunks, so memory does not grow with N beyond the results themsel
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from models.codec import check_labels, finite_latents, unit_images
+from models.errors import UserError
 from models.preprocessing import open_picture
 from registry.errors import RegistryError
 from registry.manifest import Manifest, Signature
@@ -85,20 +89,20 @@ class Model:
 
     def encode(self, images: NDArray[np.generic], condition: ArrayLike | None = None) -> tuple[Floats, Floats]:
         """mu and logvar of q(z|x), each (N, D) float32.  Raises `RegistryError` for a wrong shape, type or range."""
-        images = np.asarray(images)
-        batch, single = self._batch(images, self.signature.image_shape, "images (C, H, W)")
-        _check_pixels(images)
-        latents = (self.signature.latent_dim,)
-        mu, logvar = self._run(self._encoder, batch, self._labels(condition, len(batch)), [latents, latents])
+        shape, latents = self.signature.image_shape, (self.signature.latent_dim,)
+        batch, single = _batch(np.asarray(images), len(shape))
+        mu, logvar = self._run(
+            self._encoder, lambda rows: unit_images(batch[rows], shape), len(batch), condition, [latents, latents]
+        )
         return (mu[0], logvar[0]) if single else (mu, logvar)
 
     def decode(self, z: NDArray[np.floating], condition: ArrayLike | None = None) -> Floats:
         """Pixel means in [0, 1], (N, C, H, W) float32, of latents z (N, D).  Raises `RegistryError` for a bad shape, NaN."""
-        z = np.asarray(z)
-        batch, single = self._batch(z, (self.signature.latent_dim,), "latents (D,)")
-        if z.dtype.kind not in "fiu" or not np.isfinite(z).all():
-            raise RegistryError(f"latents must be finite numbers, but got {z.dtype} with {_not_finite(z)}")
-        pixels = self._run(self._decoder, batch, self._labels(condition, len(batch)), [self.signature.image_shape])[0]
+        batch, single = _batch(np.asarray(z), 1)
+        latents = self.signature.latent_dim
+        pixels = self._run(
+            self._decoder, lambda rows: finite_latents(batch[rows], latents), len(batch), condition, [self.signature.image_shape]
+        )[0]
         return pixels[0] if single else pixels
 
     # ------------------------------------------------------------------ what one does with them
@@ -109,23 +113,20 @@ class Model:
 
     def sample(self, n: int, condition: ArrayLike | None = None, seed: int = 0) -> Floats:
         """`n` new images (n, C, H, W): z ~ N(0, I), decoded.  The same seed gives the same images."""
-        if n < 1:
-            raise RegistryError(f"n >= 1 must hold, but got n={n}")
+        _check_whole("n", n, 1)
         z = np.random.default_rng(seed).standard_normal((n, self.signature.latent_dim), dtype=np.float32)
         return self.decode(z, condition)
 
     def interpolate(self, a: NDArray[np.generic], b: NDArray[np.generic], steps: int, condition: int | None = None) -> Floats:
         """(steps, C, H, W): from image `a` to image `b` (C, H, W) along a straight line between their posterior means."""
-        if steps < 2:
-            raise RegistryError(f"steps >= 2 must hold, but got steps={steps}")
+        _check_whole("steps", steps, 2)
         start, stop = self._mean(a, condition), self._mean(b, condition)
         t = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
         return self.decode((1 - t) * start + t * stop, condition)
 
     def traverse(self, image: NDArray[np.generic], latent: int, values: ArrayLike, condition: int | None = None) -> Floats:
         """(len(values), C, H, W): the image with latent number `latent` set to each of `values`, the others as encoded."""
-        if not 0 <= latent < self.signature.latent_dim:
-            raise RegistryError(f"0 <= latent < {self.signature.latent_dim} must hold, but got latent={latent}")
+        _check_whole("latent", latent, 0, self.signature.latent_dim - 1)
         values = np.atleast_1d(np.asarray(values, dtype=np.float32))
         z = np.repeat(self._mean(image, condition)[None], len(values), axis=0)
         z[:, latent] = values
@@ -156,13 +157,6 @@ class Model:
             raise RegistryError(f"one image must have the shape {self.signature.image_shape}, but got {image.shape}")
         return self.encode(image, condition)[0]
 
-    def _batch(self, array: NDArray[Any], shape: tuple[int, ...], what: str) -> tuple[NDArray[Any], bool]:
-        if array.shape == shape:
-            return array[None], True
-        if array.ndim == len(shape) + 1 and array.shape[1:] == shape:
-            return array, False
-        raise RegistryError(f"{what} must have the shape {shape} or (N, *{shape}), but got {array.shape}")
-
     def _labels(self, condition: ArrayLike | None, count: int) -> NDArray[np.int64] | None:
         classes = self.signature.classes
         if (classes is None) != (condition is None):
@@ -171,40 +165,49 @@ class Model:
         if classes is None:
             return None
         labels = np.asarray(condition)
-        if labels.dtype.kind not in "iu" or labels.shape not in ((), (count,)):
-            raise RegistryError(f"condition must be one integer or {count}, but got {labels.dtype} of shape {labels.shape}")
-        if labels.size and not (labels.min() >= 0 and labels.max() < classes):
-            raise RegistryError(f"0 <= condition < {classes} must hold, but got {labels.min()} to {labels.max()}")
-        return np.broadcast_to(labels.astype(np.int64), (count,))
+        with _refusing():
+            return check_labels(np.broadcast_to(labels, (count,)) if labels.ndim == 0 else labels, classes, count)
 
     def _run(
-        self, session: Any, batch: NDArray[Any], labels: NDArray[np.int64] | None, shapes: list[tuple[int, ...]]
+        self,
+        session: Any,
+        chunk_at: Callable[[slice], Floats],
+        count: int,
+        condition: ArrayLike | None,
+        shapes: list[tuple[int, ...]],
     ) -> list[Floats]:
-        """The session's outputs, (N, *shape) each, in chunks."""
-        outputs = [np.empty((len(batch), *shape), np.float32) for shape in shapes]
+        """The session's outputs over `count` rows, (N, *shape) each, chunk by chunk."""
+        labels = self._labels(condition, count)
+        outputs = [np.empty((count, *shape), np.float32) for shape in shapes]
         names = [tensor.name for tensor in session.get_inputs()]
-        for start in range(0, len(batch), self.chunk):
+        for start in range(0, max(count, 1), self.chunk):
             rows = slice(start, start + self.chunk)
-            inputs = [_as_input(batch[rows])] + ([] if labels is None else [np.ascontiguousarray(labels[rows])])
+            with _refusing():
+                inputs = [np.ascontiguousarray(chunk_at(rows))]
+            if labels is not None:
+                inputs.append(np.ascontiguousarray(labels[rows]))
             for output, part in zip(outputs, session.run(None, dict(zip(names, inputs, strict=True))), strict=True):
                 output[rows] = part
         return outputs
 
 
-def _as_input(array: NDArray[Any]) -> Floats:
-    """float32; grey levels 0..255 become 0..1."""
-    as_float = np.ascontiguousarray(array, dtype=np.float32)
-    return as_float / np.float32(255) if array.dtype == np.uint8 else as_float
+def _batch(array: NDArray[Any], dimensions: int) -> tuple[NDArray[Any], bool]:
+    """The array as a batch, and whether it was a single one.  `dimensions`: of a single one."""
+    if array.ndim not in (dimensions, dimensions + 1):
+        raise RegistryError(f"an array of {dimensions} or {dimensions + 1} dimensions must be given, but got shape {array.shape}")
+    return (array[None], True) if array.ndim == dimensions else (array, False)
 
 
-def _check_pixels(images: NDArray[Any]) -> None:
-    if images.dtype == np.uint8:
-        return
-    if images.dtype.kind != "f":
-        raise RegistryError(f"images must be uint8 (0 to 255) or float (0 to 1), but got {images.dtype}")
-    if images.size and not (images.min() >= 0 and images.max() <= 1):
-        raise RegistryError(f"float images must be within 0 to 1, but got {images.min():g} to {images.max():g}")
+def _check_whole(name: str, value: object, low: int, high: float = math.inf) -> None:
+    if not isinstance(value, (int, np.integer)) or not low <= value <= high:
+        rule = f"{name} >= {low}" if high == math.inf else f"{low} <= {name} <= {high}"
+        raise RegistryError(f"{rule} must hold for a whole number, but got {name}={value!r}")
 
 
-def _not_finite(z: NDArray[Any]) -> str:
-    return f"{np.count_nonzero(~np.isfinite(z))} not finite" if z.dtype.kind == "f" else f"kind {z.dtype.kind!r}"
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """What the shared checks of arrays (`models.codec`) refuse, the registry refuses."""
+    try:
+        yield
+    except UserError as problem:
+        raise RegistryError(str(problem)) from None

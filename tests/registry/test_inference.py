@@ -26,6 +26,29 @@ def labelled(published):
     return load("labelled", registry=published.root)
 
 
+def test_rounding_is_no_error(tiny):
+    """A float image that arithmetic has pushed a hair beyond 1 is that image; more is refused."""
+    unit = images(2).astype(np.float32) / 255
+    unit[0, 0, 0, 0] = 1
+    np.testing.assert_array_equal(
+        tiny.encode(unit * np.float32(1 + 1e-7))[0], tiny.encode(np.clip(unit * np.float32(1 + 1e-7), 0, 1))[0]
+    )
+    with pytest.raises(RegistryError, match="must lie in"):
+        tiny.encode(unit * np.float32(1.01))
+
+
+@pytest.mark.parametrize("z", [np.full((1, 3), 1e39), np.array([["a", "b", "c"]])])
+def test_latents_that_float32_cannot_hold(tiny, z):
+    with pytest.raises(RegistryError, match="z must be"):
+        tiny.decode(z)
+
+
+@pytest.mark.parametrize("call", [lambda m: m.sample(2.0), lambda m: m.sample("2"), lambda m: m.interpolate(*images(2), 2.5)])
+def test_whole_numbers(tiny, call):
+    with pytest.raises(RegistryError, match="whole number"):
+        call(tiny)
+
+
 def test_it_is_a_codec_and_agrees_with_torch(tiny, tiny_vae):
     codec: Codec = tiny
     expected = TorchCodec(tiny_vae)
