@@ -21,7 +21,6 @@ NOT_IMPORTED = {
     "import-linter": "a program",
     "mypy": "a program",
     "ruff": "a program",
-    "pre-commit": "a program",
     "ipykernel": "runs the notebooks",
     "pandas-stubs": "types for mypy",
     "types-psutil": "types for mypy",

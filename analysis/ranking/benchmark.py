@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
-from rich.progress import Progress
 
 from analysis.ranking.open_model import OpenModel, open_model
 from analysis.tables.method_quality import alarm_table, comparison_table, explanation_table, gain_table, quality_table
@@ -19,6 +17,7 @@ from models.codec import Codec, TorchCodec
 from models.config import VAEConfig
 from models.errors import UserError, unknown
 from models.outlier_scores import SCORES
+from registry.console import bar
 from study.batchrank.bench import CONTROLS, Bench, all_methods, standard_cells
 from study.batchrank.cells import Cell, Role
 from study.batchrank.sample import LOWLEVEL, Sample, lowlevel_dataset, sample_of
@@ -71,9 +70,8 @@ def batchrank(
     foreign: Dataset | None = None,
 ) -> pd.DataFrame:
     """Tidy rows of all models: factor or class cells, then low-level cells."""
-    console = Console(stderr=True)
     rows: list[dict[str, Any]] = []
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with bar() as progress:
         for number, model in enumerate(models):
             for bench in _benches(model, dataset, methods, points, role, foreign):
                 cells = [cell for cell in standard_cells(list(bench.sample.subjects)) if _possible(bench.sample, cell)]

@@ -10,11 +10,10 @@ import hashlib
 
 import numpy as np
 from rich.console import Console
-from rich.progress import track
 
 from models.errors import UserError
 from models.vae import VAE
-from registry.console import duration
+from registry.console import duration, progress
 from study.config import Training, TrialConfig
 from study.datasets import Dataset, Images
 from study.training.run import Run
@@ -41,10 +40,8 @@ def train_on(images: Images, name: str, seed: int = 0, steps: int | None = None)
     )
     run = Run(config, _as_dataset(images, name), seed, reports=REPORTS)
     console = Console(stderr=True)
-    bar = track(
-        run.advance(), "training a small model", REPORTS, console=console, transient=True, disable=not console.is_terminal
-    )
-    for number, report in enumerate(bar, start=1):
+    reports = progress(run.advance(), REPORTS, "training a small model")
+    for number, report in enumerate(reports, start=1):
         if not console.is_terminal and number % PLAIN == 0:  # into a file, too: that it goes on, and for how long
             left = report.seconds * (steps - report.step) / report.step
             console.print(f"trained {report.step} of {steps} steps, about {duration(left)} left", markup=False)

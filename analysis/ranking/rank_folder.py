@@ -9,9 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import Progress
-
 from analysis.ranking.explanation import Explanation, explain
 from analysis.ranking.open_model import OpenModel, from_codec, open_model
 from analysis.ranking.picture_set import PictureSet, find_files, fitting_preprocessing, read_pictures
@@ -22,6 +19,7 @@ from models.codec import TorchCodec
 from models.errors import UserError
 from models.files import write_atomically
 from models.outlier_scores import DEFAULT_SCORE, Batch, needs
+from registry.console import bar
 
 __all__ = ["rank_folder"]
 
@@ -77,8 +75,7 @@ def _train(pictures: PictureSet, folder: Path, out: Path, seed: int) -> OpenMode
 
 
 def _encode(opened: OpenModel, pictures: PictureSet, asked: tuple[str, ...]) -> Batch:
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with bar() as progress:
         task = progress.add_task("encoding", total=len(pictures))
         return encode_batch(opened.codec, pictures.images, asked, lambda done: progress.update(task, completed=done))
 

@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-from rich.progress import track
 
 from analysis.tables.load import Studies
 from analysis.tables.trial_models import TrialModel, open_dataset, open_trials
 from models.errors import UserError
 from models.files import write_atomically
+from registry.console import progress
 from study.datasets import Dataset
 from study.evaluate import evaluate_codec
 from study.metrics import metric_of
@@ -64,6 +64,6 @@ def _keys(metrics: Sequence[str]) -> set[str]:
 
 
 def _rows(models: Sequence[TrialModel], dataset: Dataset, metrics: Sequence[str], seed: int) -> Iterator[dict[str, float]]:
-    for model in track(models, "measuring", transient=True):
+    for model in progress(models, len(models), "measuring"):
         evaluation = evaluate_codec(model.codec, dataset, metrics=metrics, points=POINTS, seed=seed)
         yield {"trial": model.trial, **evaluation.values}
