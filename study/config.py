@@ -52,7 +52,10 @@ class ConditionKind(Config):
 
 
 class TrialConfig(Config):
-    """One point of a space.  `*_options` are the fields of the plug-in's own `Config`; defaults are filled in."""
+    """One point of a space.  `*_options` are the fields of the plug-in's own `Config`; defaults are filled in.
+
+    pair   what its seeds derive from instead of its digest: equal for the arms of a paired experiment
+    """
 
     dataset: str
     dataset_options: dict[str, Any] = Field(default_factory=dict)
@@ -64,6 +67,7 @@ class TrialConfig(Config):
     objective: str = "beta_vae"
     objective_options: dict[str, Any] = Field(default_factory=dict, validate_default=True)
     training: Training
+    pair: str | None = Field(default=None, exclude_if=lambda pair: pair is None)
 
     @field_validator("architecture_options", "objective_options")
     @classmethod
@@ -77,6 +81,10 @@ class TrialConfig(Config):
     def digest(self) -> str:
         """Sha256 of the canonical JSON: equal configurations have equal digests."""
         return digest_of(self.model_dump(mode="json"))
+
+    def seed(self, root: int, replicate: int) -> int:
+        """The seed of one training, see `run_seed`.  Arms of a pair have the same."""
+        return run_seed(root, self.pair or self.digest(), replicate)
 
     def model_config_for(self, image_shape: tuple[int, int, int], classes: int) -> VAEConfig:
         """The model's part of this configuration, for a data set's image shape and number of classes."""

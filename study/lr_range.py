@@ -96,14 +96,13 @@ def range_test(config, dataset, low: float = 1e-6, high: float = 1.0, seed: int 
     """
     import torch
 
-    from study.config import run_seed
     from study.training.run import Run
 
     if not 0 < low < high <= 1:
         raise UserError(f"0 < low < high <= 1 must hold, but got low={low:g}, high={high:g}")
     growing = {"learning_rate": low, "lr_final": high, "lr_schedule": "exponential", "patience": None}
     tested = config.model_copy(update={"training": config.training.model_copy(update=growing)})
-    run_ = Run(tested, dataset, run_seed(seed, tested.digest(), 0), torch.device("cpu"), reports=config.training.steps)
+    run_ = Run(tested, dataset, tested.seed(seed, 0), torch.device("cpu"), reports=config.training.steps)
     rates: list[float] = []
     losses: list[float] = []
     for report in run_.advance():

@@ -9,7 +9,7 @@ Objectives never look inside a network, and architectures never know their objec
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -20,7 +20,13 @@ __all__ = ["Objective", "build_objective"]
 
 
 class Objective(nn.Module):
-    """Base class.  A plug-in file defines `Config` and a subclass named `Objective`."""
+    """Base class.  A plug-in file defines `Config` and a subclass named `Objective`.
+
+    scheduled   the options that act through `weights` and nothing else: arms that differ in them only are one training until
+                their weights part (`study.training.forks`)
+    """
+
+    scheduled: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, config: Config, latent_dim: int, dataset_size: int) -> None:
         super().__init__()

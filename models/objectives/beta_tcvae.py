@@ -43,6 +43,7 @@ class Objective(objectives.Objective):
     """recon + KL + (β − 1)·TC, batch mean."""
 
     config: Config
+    scheduled = frozenset({"beta"})
 
     def weights(self, progress: float) -> dict[str, float]:
         return {"beta": self.config.beta}

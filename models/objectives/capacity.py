@@ -47,6 +47,7 @@ class Objective(objectives.Objective):
     """recon + γ(t)·|KL − C(t)|, batch mean."""
 
     config: Config
+    scheduled = frozenset(Config.model_fields) - {"penalty"}
 
     def weights(self, progress: float) -> dict[str, float]:
         c = self.config

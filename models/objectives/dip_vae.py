@@ -33,6 +33,7 @@ class Objective(objectives.Objective):
     """recon + KL + the covariance penalty, over the batch."""
 
     config: Config
+    scheduled = frozenset({"lambda_od", "lambda_d"})
 
     def weights(self, progress: float) -> dict[str, float]:
         c = self.config

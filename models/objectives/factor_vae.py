@@ -36,6 +36,7 @@ class Objective(objectives.Objective):
     """recon + KL + γ·TC, batch mean; owns the discriminator."""
 
     config: Config
+    scheduled = frozenset({"gamma"})
 
     def __init__(self, config: Config, latent_dim: int, dataset_size: int) -> None:
         super().__init__(config, latent_dim, dataset_size)

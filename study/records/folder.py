@@ -3,7 +3,7 @@
 study.json          `StudyRecord`: everything needed to repeat, resume or extend it
 optuna.journal      every suggestion, its state and its result: the truth about the trials (opens in optuna-dashboard)
 trials.parquet, replicates.parquet, history.parquet     tables, derived from the journal and the histories
-checkpoints/ models/ histories/ logs/ figures/          files of the trials
+checkpoints/ trunks/ models/ histories/ logs/ figures/  files of the trials; trunks are what paired arms share
 tune/               Ray Tune's own files and the TensorBoard event files
 """
 

@@ -21,7 +21,7 @@ from models.numpy_vae.model import NumpyVAE, cnn
 from models.numpy_vae.optim import exponential_decay
 from models.numpy_vae.train import Step, train
 from models.vae import VAE
-from study.config import TrialConfig, run_seed
+from study.config import TrialConfig
 from study.datasets import Dataset
 from study.reproduction.snapshots import FRACTIONS, Snapshot, take
 from study.reproduction.training import LINE_SECONDS, Tell, Trained
@@ -55,7 +55,7 @@ def build(config: TrialConfig, image_shape: tuple[int, int, int], seed: int) -> 
 
 def train_numpy(config: TrialConfig, dataset: Dataset, folder: Path, root_seed: int, tell: Tell) -> Trained:
     """Train from scratch; `folder` is not used: these runs are short and start again when interrupted."""
-    seed, training = run_seed(root_seed, config.digest(), 0), config.training
+    seed, training = config.seed(root_seed, 0), config.training
     model, images = build(config, dataset.image_shape, seed), TrainingImages(dataset)
     per_epoch = len(images) // training.batch_size
     due = [round(fraction * training.steps) for fraction in FRACTIONS]

@@ -18,7 +18,7 @@ import torch
 
 from models.vae import VAE
 from registry.console import duration
-from study.config import TrialConfig, run_seed
+from study.config import TrialConfig
 from study.datasets import Dataset
 from study.reproduction.snapshots import FRACTIONS, Snapshot, load_snapshots, save_snapshot, take
 from study.training.run import Report, Run
@@ -54,7 +54,7 @@ class Trained:
 
 def train_torch(config: TrialConfig, dataset: Dataset, folder: Path, root_seed: int, tell: Tell) -> Trained:
     """Train with PyTorch on the CPU, or continue what an earlier call left."""
-    seed = run_seed(root_seed, config.digest(), 0)
+    seed = config.seed(root_seed, 0)
     steps = config.training.steps
     run = Run(config, dataset, seed, torch.device("cpu"))
     per_epoch = run.batches.per_epoch

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from models.files import write_atomically
-from study.config import run_seed
 from study.records.folder import checkpoint_path, history_path
 from study.records.outcome import Outcome
 from study.search.trial import TrialSpec
@@ -38,7 +37,7 @@ class Leftovers:
             path = history_path(self.folder, spec.config.digest(), replicate)
             if not path.is_file():  # a replicate that ended before has written its own
                 write_atomically(path, f"[{', '.join(report['history'] for report in own)}]")
-            seed = run_seed(spec.root_seed, spec.config.digest(), replicate)
+            seed = spec.config.seed(spec.root_seed, replicate)
             ended = {"status": "pruned", "reason": reason, "steps": own[-1]["step"], "seconds": own[-1]["seconds"]}
             rows.append({"replicate": replicate, "seed": seed, **ended})
         steps, seconds = (sum(row[key] for row in rows) for key in ("steps", "seconds"))

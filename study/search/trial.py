@@ -5,6 +5,7 @@ comes last is the trial's `Outcome`: the medians over the replicates and everyth
 
 Files, all named by the configuration's digest, so that a retry finds what an interrupted try left:
     checkpoints/<digest>-<replicate>.ckpt    while training, at most every `CHECKPOINT_SECONDS`
+    trunks/<digest>.ckpt                     what paired arms have in common, `study.training.forks`
     models/<digest>-<replicate>.vae          when done
     histories/<digest>-<replicate>.json      when done: the reports of the training
     logs/trial-<number>.log                  one readable line a report; also on standard output, which the dashboard shows
@@ -24,7 +25,7 @@ from models.checkpoint import save_model
 from models.codec import TorchCodec
 from models.config import Config
 from models.files import write_atomically
-from study.config import TrialConfig, run_seed
+from study.config import TrialConfig
 from study.datasets import load_dataset
 from study.evaluate import Evaluation, evaluate_codec, evaluate_seeds
 from study.metrics import metric_of, watched
@@ -92,16 +93,21 @@ def run_trial(spec: TrialSpec) -> Iterator[dict[str, Any] | Outcome]:
     digest = spec.config.digest()
     finished: list[Replicate] = []
     for replicate in range(spec.first_replicate, spec.first_replicate + spec.replicates):
-        run = Run(spec.config, dataset, run_seed(spec.root_seed, digest, replicate), device, reports=REPORTS)
+        run = Run(spec.config, dataset, spec.config.seed(spec.root_seed, replicate), device, reports=REPORTS)
         looking = yield from _train(spec, run, replicate)
         finished.append(_finish(spec, run, replicate, looking))
+    for replicate in range(spec.first_replicate, spec.first_replicate + spec.replicates):
+        checkpoint_path(spec.folder, digest, replicate).unlink(missing_ok=True)
     yield _outcome(spec, finished, describe_hardware(device))
 
 
 def _train(spec: TrialSpec, run: Run, replicate: int) -> Generator[dict[str, Any], None, float]:
     """Train one replicate, continuing from its checkpoint if there is one.  Returns the seconds spent on looks."""
     checkpoint = checkpoint_path(spec.folder, spec.config.digest(), replicate)
-    resumed = f", continued from step {run.step}" if run.resume(checkpoint) else ""
+    run.resume(checkpoint)
+    if spec.config.pair is not None:
+        run.share(spec.folder / "trunks")
+    resumed = f", continued from step {run.step}" if run.step else ""
     _log(spec, f"replicate {replicate}: {spec.config.objective}, {spec.config.architecture}, seed {run.seed}{resumed}")
     saved, looking = time.monotonic(), 0.0
     looks = [look for look in LOOKS if look * run.config.training.steps > run.step]
@@ -121,7 +127,8 @@ def _train(spec: TrialSpec, run: Run, replicate: int) -> Generator[dict[str, Any
             run.save(checkpoint)
             saved = time.monotonic()
         yield row
-    checkpoint.unlink(missing_ok=True)
+    if spec.replicates > 1:  # a retry only evaluates again what is trained
+        run.save(checkpoint)
     return looking
 
 

@@ -14,12 +14,14 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from models.config import Config
 from models.errors import UserError, unknown
 from study.config import TrialConfig
+from study.spaces._pairs import check_paired, pair_of
+from study.spaces._recorder import Recorder
 
 __all__ = ["Budget", "LoadedSpace", "Space"]
 
@@ -44,6 +46,7 @@ class Space:
 
     start   warm-start points as {knob: value}; a knob left out is sampled
     grid    {knob: values} for the `list` sampler: the product is enqueued
+    paired  the knob whose arms share their seeds, and a trunk where their schedules agree; None: every point has its own
     """
 
     purpose: str
@@ -54,6 +57,7 @@ class Space:
     start: Sequence[Mapping[str, Any]] = ()
     grid: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     dataset_options: Mapping[str, Any] = field(default_factory=dict)
+    paired: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,25 +84,33 @@ class LoadedSpace:
         training = {"initialisation": "he", **values.pop("training", {}), "steps": steps}
         options = dict(self.space.dataset_options)
         name = dataset or self.space.dataset
-        return TrialConfig.parse({"dataset": name, "dataset_options": options, **values, "training": training})
+        fields = {"dataset": name, "dataset_options": options, **values, "training": training}
+        if self.space.paired is not None:
+            fields["pair"] = pair_of(self.suggest, trial.params, self.space.paired)
+        return TrialConfig.parse(fields)
+
+    def paired_by(self, knob: str) -> LoadedSpace:
+        """The same space with the arms of `knob` paired.  Raises `UserError` for a knob that it does not have."""
+        check_paired(self.name, self.suggest, [*self.space.start, *(self.grid_points() if self.space.grid else [])], knob)
+        return replace(self, space=replace(self.space, paired=knob))
 
     def check_point(self, point: Mapping[str, Any], steps: int) -> None:
         """A point must lie inside its knobs' ranges, name only knobs it has, and give a valid configuration.
 
         Raises `UserError`.  Optuna itself only warns about values out of range and ignores unknown knobs.
         """
-        trial = _Recorder(point)
+        trial = Recorder(point)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             try:
                 self.configure(trial, steps)
             except (Warning, UserError) as problem:
                 raise UserError(f"space {self.name}, point {dict(point)}: {problem}") from None
-        unknown = set(point) - trial.asked
+        unknown = set(point) - set(trial.params)
         if unknown:
             raise UserError(
                 f"space {self.name}, point {dict(point)}: no such knob here: {', '.join(sorted(unknown))}; "
-                f"this point has {', '.join(sorted(trial.asked))}"
+                f"this point has {', '.join(sorted(trial.params))}"
             )
 
     def grid_points(self) -> list[dict[str, Any]]:
@@ -106,34 +118,3 @@ class LoadedSpace:
         if not self.space.grid:
             raise UserError(f"sampler list needs a grid, but space {self.name} defines none")
         return [dict(zip(self.space.grid, values, strict=True)) for values in itertools.product(*self.space.grid.values())]
-
-
-class _Recorder:
-    """Answers a define-by-run function from a fixed point, checks ranges, and remembers what was asked for.
-
-    Knobs that the point leaves open get their range's low end (or first choice): only validity is checked with it.
-    """
-
-    def __init__(self, point: Mapping[str, Any]) -> None:
-        self.point = point
-        self.asked: set[str] = set()
-
-    def suggest_float(self, name: str, low: float, high: float, **_: Any) -> float:
-        return float(self._number(name, low, high))
-
-    def suggest_int(self, name: str, low: int, high: int, **_: Any) -> int:
-        return int(self._number(name, low, high))
-
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        self.asked.add(name)
-        value = self.point.get(name, choices[0])
-        if value not in choices:
-            raise UserError(f"{name} must be one of {', '.join(map(str, choices))}, but got {value!r}")
-        return value
-
-    def _number(self, name: str, low: float, high: float) -> float:
-        self.asked.add(name)
-        value = self.point.get(name, low)
-        if not isinstance(value, (int, float)) or not low <= value <= high:
-            raise UserError(f"{low} <= {name} <= {high} must hold, but got {name}={value!r}")
-        return value

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.files import write_atomically
@@ -34,6 +35,7 @@ from study.datasets import Dataset
 from study.training.batches import Batches
 from study.training.device import choose_precision
 from study.training.ending import RUNNING, Ending, Scale, Status, diverged, ending, schedules_end
+from study.training.forks import forks
 from study.training.report import Report
 
 __all__ = ["Report", "Run", "learning_rate"]
@@ -82,6 +84,7 @@ class Run:
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
         self.forward = self._compiled(training)
         self._sums = torch.zeros(4 + self.config.latent_dim, device=self.device)
+        self._trunks: dict[int, Path] = {}
 
     @property
     def status(self) -> Status:
@@ -96,9 +99,8 @@ class Run:
     def advance(self) -> Iterator[Report]:
         """Train on; yields at each report.  The caller may stop iterating and `save` at any yield."""
         training = self.config.training
-        boundaries = np.unique(np.linspace(0, training.steps, self.reports + 1).round().astype(int))
         self.model.train()
-        for boundary in boundaries[boundaries > self.step]:
+        for boundary in self.boundaries[self.boundaries > self.step]:
             started, first = time.perf_counter(), self.step
             self._sums.zero_()
             while self.step < boundary and self.status == "running":
@@ -111,8 +113,28 @@ class Run:
             self.history.append(report)
             if self.status == "running":
                 self.ending = ending(training, self.history, self.scale, self.settled)
+            if self.step in self._trunks and self.status == "running":
+                self.save(self._trunks[self.step])
             yield report
             if self.status != "running":
+                return
+
+    @property
+    def boundaries(self) -> NDArray[np.int64]:
+        """The steps after which it reports, and 0."""
+        return np.unique(np.linspace(0, self.config.training.steps, self.reports + 1).round().astype(np.int64))
+
+    def share(self, folder: Path) -> None:
+        """Keep the state at every fork in `folder`, and start from the latest that another arm has left there.
+
+        The numbers are those of a run that shares nothing; `seconds` count the trunk as this run's own.
+        """
+        found = forks(self.config, self.objective, self.seed, self.boundaries)
+        self._trunks = {step: folder / f"{digest[:16]}.ckpt" for step, digest in found.items() if step > self.step}
+        for step in sorted(self._trunks, reverse=True):
+            state = self._read(self._trunks[step])
+            if state is not None and state["step"] == step:
+                self._load(state)
                 return
 
     def save(self, path: Path) -> None:
@@ -121,14 +143,19 @@ class Run:
 
     def resume(self, path: Path) -> bool:
         """Continue from `path` if it holds this very run; False (and nothing changed) if it does not."""
-        try:
-            state = torch.load(path, map_location=self.device, weights_only=True)
-        except Exception:  # absent, cut short or foreign: whatever it is, the run simply starts afresh
-            return False
-        if (state["digest"], state["seed"]) != (self.config.digest(), self.seed):
+        state = self._read(path)
+        if state is None or (state["digest"], state["seed"]) != (self.config.digest(), self.seed):
             return False
         self._load(state)
         return True
+
+    def _read(self, path: Path) -> dict[str, Any] | None:
+        """The state in a file.  None where it is absent, cut short or foreign: then the run starts afresh."""
+        try:
+            state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
+        except Exception:
+            return None
+        return state
 
     def _step(self) -> None:
         """One optimiser step on one batch."""

@@ -6,9 +6,11 @@ import optuna
 import pytest
 
 from models.errors import UserError
+from study.config import TrialConfig
 from study.metrics import direction
 from study.recipes import Recipe, load_recipe, recipe_names
 from study.spaces import AROUND, SPACES, LoadedSpace, load_space
+from study.spaces._recorder import Recorder
 
 STEPS = 100
 
@@ -93,3 +95,37 @@ def test_a_recipe_of_any_objective_and_data_set_has_a_space_around_it(monkeypatc
     assert set(space.space.start[0]) == {"learning_rate", "latent_dim"}
     optuna_study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     assert space.configure(optuna_study.ask(), STEPS).objective == "beta_tcvae"
+
+
+def arms_of(space: LoadedSpace, knob: str, values: list, **point: object) -> list:
+    return [space.configure(Recorder({**point, knob: value}), STEPS) for value in values]
+
+
+def test_arms_of_a_pair_share_their_seeds_and_nothing_else_does() -> None:
+    space = load_space("dsprites_gamma_arms")
+    arms = ["gamma", "gamma_decay", "gamma_low", "beta_decay"]
+    pairs = {(c, r): arms_of(space, "arm", arms, capacity_max=c) for c in (15.0, 25.0) for r in (0, 1)}
+    for (_, replicate), configs in pairs.items():
+        assert len({config.digest() for config in configs}) == 4
+        assert len({config.seed(0, replicate) for config in configs}) == 1
+    assert len({configs[0].seed(0, replicate) for (_, replicate), configs in pairs.items()}) == 4
+
+
+def test_any_knob_can_be_paired_and_what_hangs_on_it_belongs_to_the_arm() -> None:
+    plain = load_space("dsprites_capacity")
+    space = plain.paired_by("capacity/decay")
+    common = {"objective": "capacity", "learning_rate": 1e-3}
+    constant = space.configure(Recorder({**common, "capacity/decay": "none"}), STEPS)
+    linear = space.configure(Recorder({**common, "capacity/decay": "after", "capacity/gamma_ratio": 0.2}), STEPS)
+    curved = {"capacity/decay": "after", "capacity/gamma_ratio": 0.2, "capacity/gamma_shape": "cosine"}
+    cosine = space.configure(Recorder({**common, **curved}), STEPS)
+    assert constant.seed(0, 0) == linear.seed(0, 0) == cosine.seed(0, 0)
+    assert constant.seed(0, 0) != space.configure(Recorder({**common, "learning_rate": 1.5e-3}), STEPS).seed(0, 0)
+    assert space.configure(Recorder({"objective": "beta_vae"}), STEPS).pair is None  # it has no such knob
+    assert plain.configure(Recorder(common), STEPS).pair is None
+    assert TrialConfig.parse(constant.model_dump(mode="json")) == constant
+
+
+def test_a_knob_that_is_not_there_cannot_be_paired() -> None:
+    with pytest.raises(UserError, match=r"space dsprites_capacity has no knob 'colour' to pair by; it has architecture"):
+        load_space("dsprites_capacity").paired_by("colour")
