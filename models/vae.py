@@ -72,7 +72,7 @@ class VAE(nn.Module):
         return torch.sigmoid(self.logits(z_BD, condition_B))
 
     def forward(self, x_BCHW: Tensor, noise_BD: Tensor, condition_B: Tensor | None = None) -> Terms:
-        """The terms of the ELBO for one batch and one sample z = mu + σ·noise of each image."""
+        """−log p(x|z) and KL(q(z|x) ‖ p(z)) for one batch and one sample z = mu + σ·noise of each image."""
         mu_BD, logvar_BD = self.encode(x_BCHW, condition_B)
         z_BD = reparameterise(mu_BD, logvar_BD, noise_BD)
         nll_B = reconstruction_nll(self.config.likelihood, self.logits(z_BD, condition_B), x_BCHW)

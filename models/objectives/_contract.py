@@ -1,8 +1,9 @@
 """What training minimises: the contract of every file in `models/objectives/`.
 
-An objective has two halves.  `weights(progress)` are its schedules: plain numbers, a pure function of the fraction of the
-run that is done, recorded beside the losses.  `forward(terms, weights)` is the loss of one batch, in nats per image; it
-receives the weights as tensors, so that a compiled training step needs no recompilation when they change.
+An objective has two halves and, rarely, a memory (`observe`).  `weights(progress)` are its schedules: plain numbers, a pure
+function of the fraction of the run that is done, recorded beside the losses.  `forward(terms, weights)` is the loss of one
+batch, in nats per image; it receives the weights as tensors, so that a compiled training step needs no recompilation when
+they change.
 
 Objectives never look inside a network, and architectures never know their objective.
 """
@@ -48,6 +49,16 @@ class Objective(nn.Module):
         `terms` arrive detached.  An objective that has parameters returns a tensor here, and only this loss trains them.
         """
         return None
+
+    def observe(self, terms: Terms, weights: dict[str, Tensor]) -> None:
+        """Called once after every training step, `terms` detached: what an objective remembers of it (ControlVAE's controller).
+
+        The memory is buffers, and nothing else moves them: a checkpoint has them, and evaluating changes nothing.
+        """
+
+    def remembered(self) -> dict[str, float]:
+        """Numbers of that memory, for the record of a report; the same keys always."""
+        return {}
 
 
 def build_objective(name: str, options: dict[str, Any], latent_dim: int, dataset_size: int) -> Objective:

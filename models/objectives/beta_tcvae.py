@@ -40,7 +40,13 @@ class Config(base.Config):
 
 
 class Objective(objectives.Objective):
-    """recon + KL + (β − 1)·TC, batch mean."""
+    """recon + KL + (β − 1)·TC, batch mean.
+
+    >>> zeros = torch.zeros(2, 2)
+    >>> terms = Terms(torch.tensor([90.0, 110.0]), torch.tensor([[1.0, 3.0], [1.0, 5.0]]), zeros, zeros, zeros)
+    >>> Objective(Config(beta=1.0), 2, 1000)(terms, {"beta": torch.tensor(1.0)})  # the plain VAE: 100 + 5
+    tensor(105.)
+    """
 
     config: Config
     scheduled = frozenset({"beta"})
@@ -49,6 +55,7 @@ class Objective(objectives.Objective):
         return {"beta": self.config.beta}
 
     def forward(self, terms: Terms, weights: dict[str, Tensor]) -> Tensor:
+        """recon + KL + (β − 1)·TC"""
         tc = total_correlation(terms, self.dataset_size, self.config.sampling)
         return terms.nll_B.mean() + terms.kl_BD.sum(1).mean() + (weights["beta"] - 1) * tc
 

@@ -43,10 +43,10 @@ class Config(base.Config):
         if self.schedule in ("warmup", "cyclic") and self.beta_start > self.beta:
             raise ValueError(f"{self.schedule} needs beta_start <= beta, but got beta_start={self.beta_start}, beta={self.beta}")
         moving = self.schedule in ("warmup", "decay")
-        if self.hold + self.window > 1 + 1e-9 and self.hold > 0:
-            raise ValueError(f"hold + window <= 1 must hold, but got hold={self.hold}, window={self.window}")
         if self.hold > 0 and not moving:
             raise ValueError(f"hold is for warmup and decay, but got hold={self.hold} with schedule={self.schedule}")
+        if self.hold + self.window > 1 + 1e-9:
+            raise ValueError(f"hold + window <= 1 must hold, but got hold={self.hold}, window={self.window}")
         if moving and self.shape == "exponential" and min(self.beta, self.beta_start) <= 0:
             raise ValueError(
                 f"an exponential schedule needs both ends > 0, but got beta_start={self.beta_start}, beta={self.beta}"
@@ -55,7 +55,16 @@ class Config(base.Config):
 
 
 class Objective(objectives.Objective):
-    """recon + β(t)·KL, batch mean."""
+    """recon + β(t)·KL, batch mean.
+
+    >>> import torch
+    >>> zeros = torch.zeros(2, 2)
+    >>> terms = Terms(torch.tensor([90.0, 110.0]), torch.tensor([[1.0, 3.0], [1.0, 5.0]]), zeros, zeros, zeros)
+    >>> Objective(Config(beta=4.0), 2, 1000)(terms, {"beta": torch.tensor(4.0)})  # 100 + 4·5
+    tensor(120.)
+    >>> Objective(Config(beta=4.0, schedule="warmup", window=0.5), 2, 1000).weights(0.25)
+    {'beta': 2.0}
+    """
 
     config: Config
     scheduled = frozenset(Config.model_fields)
@@ -69,4 +78,5 @@ class Objective(objectives.Objective):
         return {"beta": ramp(progress, c.beta_start, c.beta, begin=c.hold, end=c.hold + c.window, shape=c.shape)}
 
     def forward(self, terms: Terms, weights: dict[str, Tensor]) -> Tensor:
+        """recon + β·KL"""
         return terms.nll_B.mean() + weights["beta"] * terms.kl_BD.sum(1).mean()

@@ -44,7 +44,16 @@ class Config(base.Config):
 
 
 class Objective(objectives.Objective):
-    """recon + γ(t)·|KL − C(t)|, batch mean."""
+    """recon + γ(t)·|KL − C(t)|, batch mean.
+
+    >>> import torch
+    >>> zeros = torch.zeros(2, 2)
+    >>> terms = Terms(torch.tensor([90.0, 110.0]), torch.tensor([[1.0, 3.0], [1.0, 5.0]]), zeros, zeros, zeros)
+    >>> Objective(Config(), 2, 1000)(terms, {"gamma": torch.tensor(10.0), "capacity": torch.tensor(4.5)})  # 100 + 10·|5 − 4.5|
+    tensor(105.)
+    >>> Objective(Config(gamma_max=10.0, gamma_min=2.0, anneal_fraction=0.5), 2, 1000).weights(0.75)
+    {'capacity': 25.0, 'gamma': 6.0}
+    """
 
     config: Config
     scheduled = frozenset(Config.model_fields) - {"penalty"}
@@ -59,6 +68,7 @@ class Objective(objectives.Objective):
         }
 
     def forward(self, terms: Terms, weights: dict[str, Tensor]) -> Tensor:
+        """recon + γ·|KL − C|, or γ·mean|KLᵢ − C| where penalty is sample"""
         kl_B = terms.kl_BD.sum(1)
         if self.config.penalty == "batch":
             kl_B = kl_B.mean()

@@ -30,7 +30,15 @@ class Config(base.Config):
 
 
 class Objective(objectives.Objective):
-    """recon + KL + the covariance penalty, over the batch."""
+    """recon + KL + the covariance penalty, over the batch.
+
+    >>> zeros = torch.zeros(2, 2)
+    >>> terms = Terms(torch.tensor([90.0, 110.0]), torch.tensor([[1.0, 3.0], [1.0, 5.0]]), zeros, zeros, zeros)
+    >>> objective = Objective(Config(variant="I", lambda_od=10.0), 2, 1000)
+    >>> weights = {name: torch.tensor(value) for name, value in objective.weights(0.0).items()}
+    >>> objective(terms, weights)  # mu does not vary: 100 + 5 + 100·((0 − 1)² + (0 − 1)²)
+    tensor(305.)
+    """
 
     config: Config
     scheduled = frozenset({"lambda_od", "lambda_d"})
@@ -41,6 +49,7 @@ class Objective(objectives.Objective):
         return {"lambda_od": c.lambda_od, "lambda_d": usual if c.lambda_d is None else c.lambda_d}
 
     def forward(self, terms: Terms, weights: dict[str, Tensor]) -> Tensor:
+        """recon + KL + λ_od·Σ_{i≠j} Cov_ij² + λ_d·Σ_i (Cov_ii − 1)²"""
         centred_BD = terms.mu_BD - terms.mu_BD.mean(0)
         covariance_DD = centred_BD.T @ centred_BD / len(centred_BD)
         if self.config.variant == "II":

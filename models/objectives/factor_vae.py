@@ -33,7 +33,14 @@ class Config(base.Config):
 
 
 class Objective(objectives.Objective):
-    """recon + KL + γ·TC, batch mean; owns the discriminator."""
+    """recon + KL + γ·TC, batch mean; owns the discriminator.
+
+    >>> zeros = torch.zeros(2, 2)
+    >>> terms = Terms(torch.tensor([90.0, 110.0]), torch.tensor([[1.0, 3.0], [1.0, 5.0]]), zeros, zeros, zeros)
+    >>> objective = Objective(Config(gamma=10.0, hidden=8, layers=2), 2, 1000)
+    >>> objective(terms, {"gamma": torch.tensor(0.0)})  # the plain VAE: 100 + 5
+    tensor(105.)
+    """
 
     config: Config
     scheduled = frozenset({"gamma"})
@@ -49,6 +56,7 @@ class Objective(objectives.Objective):
         return {"gamma": self.config.gamma}
 
     def forward(self, terms: Terms, weights: dict[str, Tensor]) -> Tensor:
+        """recon + KL + γ·(logit "joint" − logit "shuffled"), the discriminator held fixed"""
         fixed = {name: parameter.detach() for name, parameter in self.discriminator.named_parameters()}
         logits_B2: Tensor = functional_call(self.discriminator, fixed, terms.z_BD)
         joint_B, shuffled_B = logits_B2.unbind(1)

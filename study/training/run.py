@@ -178,6 +178,7 @@ class Run:
         self.scaler.update()
         if self.adversary is not None:
             self._adversary_step(terms)
+        self.objective.observe(Terms(*(term.detach() for term in terms)), weights)
         self._accumulate(loss, norm, terms)
         self.step += 1
 
@@ -220,7 +221,7 @@ class Run:
             kl_per_latent=per_latent,
             grad_norm=norms / measured if measured else math.nan,
             learning_rate=learning_rate(training, progress),
-            weights=self.objective.weights(progress),
+            weights=self.objective.weights(progress) | self.objective.remembered(),
             seconds=self.seconds,
         )
 

@@ -43,6 +43,9 @@ CASES: dict[str, tuple[str, dict[str, object], Likelihood]] = {
     "factor": ("factor_vae", {"hidden": 16, "layers": 2}, Likelihood()),
     "dip I": ("dip_vae", {"variant": "I"}, Likelihood()),
     "dip II": ("dip_vae", {"variant": "II"}, Likelihood()),
+    "control": ("control_vae", {"capacity_max": 1.0, "ki": 0.1}, Likelihood()),
+    "info": ("info_vae", {}, Likelihood()),
+    "free bits": ("free_bits", {"free_nats": 0.1}, Likelihood()),
 }
 
 
@@ -67,7 +70,8 @@ def curve(case: str) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {"loss": [], "recon": [], "kl": []}
     for step in range(STEPS):
         terms = model(images(BATCH, seed=step), noise(BATCH, LATENTS, seed=100 + step))
-        loss = objective(terms, weights_at(objective, step / STEPS))
+        weights = weights_at(objective, step / STEPS)
+        loss = objective(terms, weights)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -75,6 +79,7 @@ def curve(case: str) -> dict[str, list[float]]:
             adversary.zero_grad()
             objective.adversary_loss(Terms(*(term.detach() for term in terms))).backward()
             adversary.step()
+        objective.observe(Terms(*(term.detach() for term in terms)), weights)
         if step % 2 == 0:
             values = (loss, terms.nll_B.mean(), terms.kl_BD.sum(1).mean())
             for key, value in zip(found, values, strict=True):

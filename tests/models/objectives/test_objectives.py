@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import math
 
@@ -15,6 +16,7 @@ from models.errors import UserError
 from models.objectives import Objective, build_objective
 from models.objectives.beta_tcvae import log_importance_weights, total_correlation
 from models.objectives.factor_vae import shuffle_latents
+from models.objectives.info_vae import mmd
 from models.vae import VAE, Terms
 from tests.models.helpers import SMALL_OBJECTIVE, fill_weights, noise, small_config, terms_of, weights_at
 
@@ -118,6 +120,32 @@ def test_the_configuration_survives_json(name: str) -> None:
     assert type(config)(**json.loads(config.model_dump_json())) == config
 
 
+@every_objective
+def test_it_says_its_formula_and_shows_an_example(name: str) -> None:
+    module = OBJECTIVES.load(name)
+    assert "recon" in (module.Objective.forward.__doc__ or "")
+    assert doctest.DocTestFinder(recurse=False).find(module.Objective)[0].examples
+
+
+@every_objective
+def test_memory_is_state_that_only_observing_moves(name: str) -> None:
+    """What an objective remembers is in its state, so a checkpoint continues it; a loss or a schedule leaves it alone."""
+    objective = small(name)
+    fill_weights(objective)
+    weights = weights_at(objective, 0.5)
+    before = {key: value.clone() for key, value in objective.state_dict().items()}
+    objective(terms_of(model()), weights)
+    assert all(torch.equal(before[key], value) for key, value in objective.state_dict().items())
+    for seed in range(3):
+        objective.observe(terms_of(model(), seed=seed), weights)
+    again = small(name)
+    again.load_state_dict(objective.state_dict())
+    assert again.remembered() == objective.remembered()
+    assert torch.equal(again(terms_of(model()), weights), objective(terms_of(model()), weights))
+    assert all(type(value) is float and math.isfinite(value) for value in objective.remembered().values())
+    assert objective.remembered().keys() == small(name).remembered().keys()
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -127,6 +155,9 @@ def test_the_configuration_survives_json(name: str) -> None:
         ("factor_vae", {"gamma": 0.0}),
         ("dip_vae", {"lambda_od": 0.0}),
         ("capacity", {"capacity_max": 0.0, "gamma_max": 1.0}),
+        ("control_vae", {"beta_min": 1.0}),
+        ("free_bits", {"free_nats": 0.0}),
+        ("info_vae", {"alpha": 0.0, "lambda_mmd": 1.0}),
     ],
 )
 def test_each_contains_the_plain_vae(name: str, options: dict[str, object]) -> None:
@@ -194,6 +225,11 @@ def test_the_sample_penalty_bounds_the_batch_penalty(kl: list[float], capacity: 
         ("beta_vae", {"beta": float("nan")}, "beta: Input should be"),
         ("dip_vae", {"variant": "III"}, "variant: Input should be 'I' or 'II'"),
         ("factor_vae", {"layers": 0}, "layers: Input should be greater than or equal to 1"),
+        ("beta_vae", {"hold": 0.5}, "hold is for warmup and decay, but got hold=0.5 with schedule=constant"),
+        ("beta_vae", {"hold": 0.5, "schedule": "warmup"}, "hold . window <= 1 must hold, but got hold=0.5, window=1.0"),
+        ("control_vae", {"beta_min": 100.0}, "beta_min < beta_max must hold, but got beta_min=100.0, beta_max=100.0"),
+        ("info_vae", {"alpha": 2.0}, "alpha: Input should be less than or equal to 1 .*got 2.0"),
+        ("free_bits", {"free_nats": -1.0}, "free_nats: Input should be greater than or equal to 0"),
     ],
 )
 def test_rules_are_stated(name: str, options: dict[str, object], rule: str) -> None:
@@ -322,3 +358,71 @@ def test_dip_penalty_against_torch_cov(variant: str, lambda_d: float) -> None:
     expected = 10 * off.square().sum() + lambda_d * (covariance.diagonal() - 1).square().sum()
     assert objective.weights(0.5) == {"lambda_od": 10.0, "lambda_d": lambda_d}
     assert objective(terms, weights_at(objective, 0.5)).item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+# ControlVAE ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_controller_holds_the_kl_at_its_target() -> None:
+    """A latent whose KL answers to β as that of a linear VAE does: KL = ½ log(1 + s/β)·10.  It settles at C = 8 nats."""
+    objective = small("control_vae", capacity_max=8.0, anneal_fraction=0.1, kp=0.01, ki=0.01)
+    weights = weights_at(objective, 1.0)
+    zeros = torch.zeros(1, 1)
+    found = []
+    for _ in range(3000):
+        kl = 5 * math.log(1 + 20 / max(objective.remembered()["beta"], 1e-3))
+        objective.observe(Terms(torch.zeros(1), torch.full((1, 1), kl), zeros, zeros, zeros), weights)
+        found.append(kl)
+    assert found[-1] == pytest.approx(8.0, abs=0.05)
+    assert objective.remembered()["beta"] == pytest.approx(20 / (math.exp(8 / 5) - 1), rel=0.02)
+
+
+def test_the_controller_does_not_wind_up() -> None:
+    """A KL that cannot reach its target for a thousand steps leaves no debt: β rises at once when there is too much."""
+    objective = small("control_vae", capacity_max=10.0, ki=0.01)
+    weights, zeros = weights_at(objective, 1.0), torch.zeros(1, 1)
+
+    def observe(kl: float) -> float:
+        objective.observe(Terms(torch.zeros(1), torch.full((1, 1), kl), zeros, zeros, zeros), weights)
+        return objective.remembered()["beta"]
+
+    for _ in range(1000):
+        low = observe(1.0)
+    assert low < 0.01
+    assert [observe(30.0) for _ in range(5)][-1] > 0.5
+    for _ in range(1000):
+        high = observe(1e6)
+    assert high == 100.0
+    assert observe(0.0) < 100.0
+
+
+# InfoVAE ------------------------------------------------------------------------------------------------------------
+
+
+@given(latents=st.integers(1, 8), seed=st.integers(0, 100))
+@settings(deadline=None, max_examples=20)
+def test_the_known_expectations_are_those_of_samples(latents: int, seed: int) -> None:
+    z = 0.5 * noise(16, latents, seed) + 1
+    prior = noise(4000, latents, seed + 1000)
+
+    def kernel(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return torch.exp(-torch.cdist(a, b).square() / (2 * latents)).mean()
+
+    sampled = kernel(z, z) - 2 * kernel(z, prior) + kernel(prior[:2000], prior[2000:])
+    assert mmd(z).item() == pytest.approx(sampled.item(), abs=0.03)
+
+
+def test_codes_of_the_prior_have_the_least_discrepancy() -> None:
+    prior, shifted, narrow = noise(1000, 4), noise(1000, 4) + 1, 0.3 * noise(1000, 4)
+    assert 0 <= mmd(prior) < 0.005 < min(mmd(shifted), mmd(narrow))
+
+
+# Free bits ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_latent_below_its_free_nats_has_no_kl_gradient() -> None:
+    kl = torch.tensor([[0.1, 2.0], [0.3, 4.0]], requires_grad=True)
+    zeros = torch.zeros(2, 2)
+    small("free_bits", free_nats=0.5)(Terms(torch.zeros(2), kl, zeros, zeros, zeros), {"free_nats": torch.tensor(0.5)}).backward()
+    assert kl.grad is not None
+    assert kl.grad.tolist() == [[0.0, 0.5], [0.0, 0.5]]

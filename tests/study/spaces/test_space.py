@@ -5,6 +5,7 @@ from __future__ import annotations
 import optuna
 import pytest
 
+from models.config import OBJECTIVES
 from models.errors import UserError
 from study.config import TrialConfig
 from study.metrics import direction
@@ -129,3 +130,9 @@ def test_any_knob_can_be_paired_and_what_hangs_on_it_belongs_to_the_arm() -> Non
 def test_a_knob_that_is_not_there_cannot_be_paired() -> None:
     with pytest.raises(UserError, match=r"space dsprites_capacity has no knob 'colour' to pair by; it has architecture"):
         load_space("dsprites_capacity").paired_by("colour")
+
+
+def test_the_objectives_space_has_every_objective() -> None:
+    space = load_space("dsprites_objectives")
+    assert {space.configure(Recorder(point), STEPS).objective for point in space.grid_points()} == set(OBJECTIVES.names())
+    assert space.space.budgets["laptop"].trials == len(space.grid_points())
