@@ -23,8 +23,8 @@ from registry.export import cpu_copy, export_onnx
 from registry.inference import Model
 from registry.manifest import Lineage, Manifest, Parity, Preprocessing, signature_of
 from registry.names import check_name
-from registry.store import Store, Version
-from registry.version import read_files
+from registry.shelf import Shelf
+from registry.version import Version, read_files
 
 __all__ = ["ATOL", "TOLERANCE", "measure_parity", "publish_model"]
 
@@ -35,7 +35,7 @@ TOLERANCE = 5e-3
 
 
 def publish_model(
-    store: Store,
+    store: Shelf,
     name: str,
     model: VAE,
     *,

@@ -9,7 +9,7 @@ from typing import Any
 
 from registry.errors import DamagedError, NotFoundError
 from registry.history import Event
-from registry.store import Store
+from registry.shelf import Shelf
 from registry.version import Version
 
 __all__ = ["Filter", "difference", "event_row", "listing", "sorted_by", "summary"]
@@ -35,7 +35,7 @@ class Filter:
         )
 
 
-def listing(store: Store, wanted: Filter) -> tuple[list[dict[str, Any]], list[str]]:
+def listing(store: Shelf, wanted: Filter) -> tuple[list[dict[str, Any]], list[str]]:
     """One row a version that the filter accepts, by name, newest first; and one line for each that cannot be read."""
     rows, damage = [], []
     for name in store.names():

@@ -10,14 +10,13 @@ one in the searched metrics at the same data digest, budget class and number of 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from models.errors import UserError
-from registry.console import command_line, run
+from registry.console import command_line, print_json, run
 from registry.place import registry_folder
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def main(
     versions = publish_trials(folder, chosen, Store(registry_folder(registry)), name, aliases=pareto)
     if json_:
         rows = [{"name": v.name, "version": v.number, "trial": v.manifest.lineage.trial, "digest": v.digest} for v in versions]
-        print(json.dumps(rows, indent=2))
+        print_json(rows)
         return
     for version in versions:
         print(f"trial {version.manifest.lineage.trial} is {version.name} version {version.number}  {version.digest[:19]}")

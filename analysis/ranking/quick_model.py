@@ -7,9 +7,9 @@ learns that first.  With few pictures every one of them is seen often, so steps 
 from __future__ import annotations
 
 import hashlib
+import sys
 
 import numpy as np
-from rich.console import Console
 
 from models.errors import UserError
 from models.vae import VAE
@@ -39,12 +39,10 @@ def train_on(images: Images, name: str, seed: int = 0, steps: int | None = None)
         training=Training(steps=steps, batch_size=min(BATCH_SIZE, len(images))),
     )
     run = Run(config, _as_dataset(images, name), seed, reports=REPORTS)
-    console = Console(stderr=True)
-    reports = progress(run.advance(), REPORTS, "training a small model")
-    for number, report in enumerate(reports, start=1):
-        if not console.is_terminal and number % PLAIN == 0:  # into a file, too: that it goes on, and for how long
+    for number, report in enumerate(progress(run.advance(), REPORTS, "training a small model"), start=1):
+        if not sys.stderr.isatty() and number % PLAIN == 0:  # into a file, too: that it goes on, and for how long
             left = report.seconds * (steps - report.step) / report.step
-            console.print(f"trained {report.step} of {steps} steps, about {duration(left)} left", markup=False)
+            print(f"trained {report.step} of {steps} steps, about {duration(left)} left", file=sys.stderr)
     if run.status == "diverged":
         raise UserError(f"no model could be trained on {name}: {run.reason}")
     return run.model.eval()

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from models.config import VAEConfig
 from models.preprocessing import Preprocessing
-from registry.store import Store, Version
+from registry.shelf import Shelf
+from registry.version import Version
 from study.datasets import Dataset
 from study.figures import models as figures
 from study.metrics import direction
@@ -51,7 +52,7 @@ def told(config: VAEConfig, dataset: Dataset, rows: NDArray[np.int64]) -> NDArra
     return np.asarray(dataset.labels[rows])
 
 
-def move_aliases(store: Store, name: str, best: Version, metrics: Sequence[str]) -> None:
+def move_aliases(store: Shelf, name: str, best: Version, metrics: Sequence[str]) -> None:
     """`candidate` to this version, and `champion` if there is none or it dominates a comparable one."""
     aliases = store.aliases(name)
     store.set_alias(name, best.number, "candidate")

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from models.codec import TorchCodec
 from registry.manifest import DatasetRecord, Lineage
-from registry.store import Store, Version
+from registry.shelf import Shelf
+from registry.version import Version
 from study.config import TrialConfig
 from study.datasets import Dataset
 from study.evaluate import EVALUATOR
@@ -47,7 +48,7 @@ class Candidate:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-def publish(store: Store, candidate: Candidate) -> tuple[Version, dict[str, bytes]]:
+def publish(store: Shelf, candidate: Candidate) -> tuple[Version, dict[str, bytes]]:
     """The version, and the card's pictures; no pictures where it had been published before.
 
     Raises `UserError` when the exported files rank a batch differently, `GateError` when they fail the gate.
@@ -96,7 +97,7 @@ def dataset_of(dataset: Dataset) -> DatasetRecord:
     return DatasetRecord(name=dataset.name, source=dataset.source, digest=dataset.digest)
 
 
-def _published(store: Store, name: str, lineage: Lineage) -> Version | None:
+def _published(store: Shelf, name: str, lineage: Lineage) -> Version | None:
     """The version that is this very training, if it is in the registry already."""
     if name not in store.names():
         return None

@@ -14,7 +14,9 @@ import numpy as np
 from models.checkpoint import load_model
 from registry.manifest import Budget
 from registry.place import registry_folder
-from registry.store import Store, Version
+from registry.shelf import Shelf
+from registry.store import Store
+from registry.version import Version
 from study.config import TrialConfig
 from study.datasets import Dataset, load_dataset
 from study.evaluate import evaluate_codec, possible
@@ -33,7 +35,7 @@ __all__ = ["publish_trials"]
 
 
 def publish_trials(
-    folder: StudyFolder, trials: pd.DataFrame, store: Store | None = None, name: str | None = None, *, aliases: bool = True
+    folder: StudyFolder, trials: pd.DataFrame, store: Shelf | None = None, name: str | None = None, *, aliases: bool = True
 ) -> list[Version]:
     """Publish these trials' models, in order; one that is in the registry already is returned as it is.
 
@@ -53,7 +55,7 @@ def publish_trials(
     return versions
 
 
-def _publish_one(folder: StudyFolder, row: pd.Series, store: Store, name: str, dataset: Dataset) -> Version:
+def _publish_one(folder: StudyFolder, row: pd.Series, store: Shelf, name: str, dataset: Dataset) -> Version:
     version, pictures = publish(store, _candidate(folder, row, name, dataset))
     for file, data in pictures.items():
         target = folder.path / "figures" / f"trial-{int(row['trial']):03d}-{file}"

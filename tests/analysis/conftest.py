@@ -34,6 +34,7 @@ def tiny_study(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> S
     folder.write(record.model_copy(update={"budget": budget}))
     (folder.path / "logs").mkdir()
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("study.training.ending.NO_INFORMATION", -1e9)  # two steps teach nothing, and here that does not matter
         patch.setattr("study.search.trial.LOOK_POINTS", 400)  # looks in mid-training would be most of the time
         _search(folder, folder.record)
     return folder
