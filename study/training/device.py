@@ -11,7 +11,9 @@ import torch
 
 from models.errors import UserError
 
-__all__ = ["choose_device", "choose_precision", "describe_hardware", "gpu_count"]
+__all__ = ["choose_device", "choose_precision", "describe_hardware", "gpu_count", "memory_fraction", "memory_left"]
+
+CONTEXT = 2**30  # bytes of a CUDA context with its libraries, generously: about half of it on an H100
 
 
 def choose_device(gpus: float = 0.0) -> torch.device:
@@ -21,8 +23,29 @@ def choose_device(gpus: float = 0.0) -> torch.device:
     if not torch.cuda.is_available():
         raise UserError(f"a GPU was asked for (gpus={gpus:g}), but torch sees none on this machine")
     if gpus < 1:  # Ray's fractions are bookkeeping only: the memory has to be capped here
-        torch.cuda.set_per_process_memory_fraction(gpus)
+        total = torch.cuda.get_device_properties(0).total_memory
+        torch.cuda.set_per_process_memory_fraction(memory_fraction(gpus, total))
     return torch.device("cuda")
+
+
+def memory_fraction(gpus: float, total: int) -> float:
+    """The part of a device's `total` bytes that PyTorch may take in a process that has the share `gpus` of it.
+
+    What CUDA itself takes in every process is not PyTorch's to cap, so it comes off the share: four quarters fit.
+
+    >>> memory_fraction(0.25, 80 * 2**30)
+    0.2375
+    """
+    return max(gpus - CONTEXT / total, gpus / 2)
+
+
+def memory_left(device: torch.device) -> int:
+    """Bytes that this process may still take: what is free on the device, and of that no more than its share.  0 on the CPU."""
+    if device.type != "cuda":
+        return 0
+    free, total = torch.cuda.mem_get_info(device)
+    share = int(torch.cuda.get_per_process_memory_fraction(device) * total) - torch.cuda.memory_reserved(device)
+    return max(min(free, share), 0)
 
 
 def gpu_count() -> int:
@@ -34,7 +57,7 @@ def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
     """The dtype of the networks' arithmetic; sums, losses and parameters always stay float32."""
     if wanted != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[wanted]
-    fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_has_bfloat16()
+    fast = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else _cpu_has_bfloat16()
     return torch.bfloat16 if fast else torch.float32
 
 

@@ -28,7 +28,6 @@ from torch import Tensor, nn
 from models.files import write_atomically
 from models.initialisation import he_initialise
 from models.objectives import build_objective
-from models.schedules import ramp
 from models.vae import VAE, Terms
 from study.config import Training, TrialConfig
 from study.datasets import Dataset
@@ -37,8 +36,9 @@ from study.training.device import choose_precision
 from study.training.ending import RUNNING, Ending, Scale, Status, diverged, ending, schedules_end
 from study.training.forks import forks
 from study.training.report import Report
+from study.training.schedules import Schedules, learning_rate
 
-__all__ = ["Report", "Run", "learning_rate"]
+__all__ = ["Report", "Run"]
 
 CHUNK = 50  # steps between two looks at the loss: a diverged run costs at most this many steps more
 SCALE_IMAGES = 1000  # training images whose mean says where to start and what no information costs
@@ -103,6 +103,7 @@ class Run:
         for boundary in self.boundaries[self.boundaries > self.step]:
             started, first = time.perf_counter(), self.step
             self._sums.zero_()
+            self.schedules = Schedules(training, self.objective, first, int(boundary), self.device)
             while self.step < boundary and self.status == "running":
                 for _ in range(min(CHUNK, int(boundary) - self.step)):
                     self._step()
@@ -159,21 +160,17 @@ class Run:
 
     def _step(self) -> None:
         """One optimiser step on one batch."""
-        training = self.config.training
-        progress = self.step / training.steps
-        rate = learning_rate(training, progress)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        self.schedules.set_rate(self.optimiser, self.step)
+        weights = self.schedules.weights(self.step)
         x, labels = self.batches(self.step)
         self.generator.manual_seed((self.seed + (self.step + 1) * 0x9E3779B97F4A7C15) & (2**63 - 1))
         noise = torch.randn(len(x), self.config.latent_dim, device=self.device)
         with self._autocast():
             terms: Terms = self.forward(x, noise, labels if self.model.label is not None else None)
-        weights = {name: torch.tensor(value, device=self.device) for name, value in self.objective.weights(progress).items()}
         loss = self.objective(terms, weights)
         self.optimiser.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
-        norm = self._gradient_norm(training.clip_norm)
+        norm = self._gradient_norm(self.config.training.clip_norm)
         self.scaler.step(self.optimiser)
         self.scaler.update()
         if self.adversary is not None:
@@ -264,18 +261,6 @@ class Run:
         self.history = [Report(**row) for row in state["history"]]
 
 
-def learning_rate(training: Training, progress: float) -> float:
-    """The learning rate at `progress` in [0, 1]."""
-    top, final = training.learning_rate, training.lr_final
-    if training.lr_schedule == "constant":
-        return top
-    if training.lr_schedule == "one_cycle":  # Smith & Topin 2018, with torch's defaults: from top/25, 30 % up
-        if progress < 0.3:
-            return ramp(progress, top / 25, top, end=0.3, shape="cosine")
-        return ramp(progress, top, final, begin=0.3, shape="cosine")
-    return ramp(progress, top, final, shape=training.lr_schedule)
-
-
 def _default_generator(device: torch.device) -> torch.Generator:
     """The device's global generator; `torch.manual_seed` would also queue a seeding of GPUs that nobody uses."""
     if device.type == "cpu":
@@ -285,8 +270,11 @@ def _default_generator(device: torch.device) -> torch.Generator:
 
 
 def _adam(module: nn.Module, rate: float, betas: tuple[float, float], decay: float) -> torch.optim.Optimizer:
-    optimiser = torch.optim.AdamW if decay else torch.optim.Adam
-    return optimiser(module.parameters(), lr=rate, betas=betas, weight_decay=decay, fused=True)
+    """On CUDA the learning rate lives on the device and every step may be part of a graph (`capturable`)."""
+    kind = torch.optim.AdamW if decay else torch.optim.Adam
+    device = next(module.parameters()).device
+    lr = torch.tensor(rate, device=device) if device.type == "cuda" else rate
+    return kind(module.parameters(), lr=lr, betas=betas, weight_decay=decay, fused=True, capturable=device.type == "cuda")
 
 
 def _serialise(state: dict[str, Any]) -> bytes:

@@ -16,7 +16,8 @@ from study.datasets._dataset import random_parts
 from study.training.batches import Batches, images_on
 from study.training.ending import Scale, ending, schedules_end
 from study.training.report import Report
-from study.training.run import Run, learning_rate
+from study.training.run import Run
+from study.training.schedules import learning_rate
 
 SHAPE = (1, 16, 16)
 
