@@ -36,7 +36,7 @@ def main(
     """Print the front and a summary by objective; write tradeoff.png and tradeoff.csv."""
     from analysis.figures.pareto import pareto_figure
     from analysis.reporting.answer import records, save, show
-    from analysis.reporting.search import front_table, variant_table
+    from analysis.reporting.won import front_table, variant_table
     from analysis.tables.caveats import caveats
     from analysis.tables.load import load_study
     from analysis.tables.two_metrics import metric_pair, tradeoff_table

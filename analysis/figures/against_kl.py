@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.figures.style import current, legend_outside, log_scale, say_empty
+from analysis.figures.style import current, legend_outside, link, nats_scale, say_empty
 from analysis.tables.equal_kl import LEAST_CLEAR
 from analysis.tables.load import groups
-from analysis.tables.names import axis_label, find_metric, in_nats, looks, metric_name
+from analysis.tables.names import axis_label, find_metric, looks, metric_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,11 +31,11 @@ def against_kl(trials: pd.DataFrame, metric: str = "recon", *, legend: bool = Tr
         return say_empty(ax, f"no usable trial has both kl and {metric}")
     colours, markers = looks(trials["variant"].dropna())
     for variant, group in groups(rows, "variant"):
-        ax.scatter(group["kl"], group[metric], s=46, color=colours[variant], marker=markers[variant], label=variant, alpha=0.9)
+        look = {"color": colours[variant], "marker": markers[variant], "label": variant}
+        link(ax.scatter(group["kl"], group[metric], s=46, alpha=0.9, **look), group["trial"])
     ax.set_xlabel("KL (nats per image)")
     ax.set_ylabel(axis_label(metric))
-    if in_nats(metric):
-        log_scale(ax, "y", rows[metric])
+    nats_scale(ax, "y", rows, metric)
     if legend:
         legend_outside(ax)
     return ax

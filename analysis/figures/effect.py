@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from analysis.figures.style import current, legend_outside, log_scale, say_empty
+from analysis.figures.style import current, legend_outside, link, log_scale, nats_scale, say_empty
 from analysis.tables.load import groups
-from analysis.tables.names import axis_label, in_nats, knob_label, looks
+from analysis.tables.names import axis_label, knob_label, looks
 from study.records.intervals import median_interval
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ def effect(trials: pd.DataFrame, knob: str, metric: str, *, legend: bool = True,
         _draw_places(ax, rows, knob, metric, trials)
     ax.set_xlabel(knob_label(knob))
     ax.set_ylabel(axis_label(metric))
-    if in_nats(metric):
-        log_scale(ax, "y", rows[metric])
+    nats_scale(ax, "y", rows, metric)
     if legend:
         legend_outside(ax)
     return ax
@@ -67,7 +66,8 @@ def _draw_scale(ax: Axes, rows: pd.DataFrame, knob: str, metric: str, trials: pd
     """A number with many values: points on a scale, logarithmic where it spans a factor of five."""
     colours, markers = looks(trials["variant"].dropna())
     for variant, group in groups(rows, "variant"):
-        ax.scatter(group[knob], group[metric], s=34, color=colours[variant], marker=markers[variant], label=variant, alpha=0.9)
+        look = {"color": colours[variant], "marker": markers[variant], "label": variant}
+        link(ax.scatter(group[knob], group[metric], s=34, alpha=0.9, **look), group["trial"])
     log_scale(ax, "x", rows[knob], 5)
     if rows[metric].nunique() > 1 and len(rows) >= LEAST:
         rho = spearmanr(rows[knob], rows[metric]).statistic
@@ -83,7 +83,8 @@ def _draw_places(ax: Axes, rows: pd.DataFrame, knob: str, metric: str, trials: p
     shifts = dict(zip(colours, np.linspace(-0.3, 0.0, len(colours)), strict=True))
     for variant, group in groups(rows, "variant"):
         places = np.array([values.index(value) for value in group[knob]]) + shifts[variant]
-        ax.scatter(places, group[metric], s=34, color=colours[variant], marker=markers[variant], label=variant, alpha=0.9)
+        look = {"color": colours[variant], "marker": markers[variant], "label": variant}
+        link(ax.scatter(places, group[metric], s=34, alpha=0.9, **look), group["trial"])
     for place, row in enumerate(table.to_dict("records")):
         if row["n"] == 1:
             continue

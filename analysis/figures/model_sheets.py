@@ -21,28 +21,39 @@ if TYPE_CHECKING:
 __all__ = ["reconstruction_sheet", "traversal_rows", "traversal_sheet"]
 
 
-def reconstruction_sheet(models: Sequence[TrialModel], images: NDArray[np.uint8]) -> Figure:
-    """The images (n, C, H, W) above each model's reconstruction from the posterior mean."""
+def reconstruction_sheet(models: Sequence[TrialModel], images: NDArray[np.uint8], names: Sequence[str] | None = None) -> Figure:
+    """The images (n, C, H, W) above each model's reconstruction from the posterior mean.  names: instead of its label."""
     rows: list[NDArray[Any]] = [images, *(model.codec.decode(model.codec.encode(images)[0]) for model in models)]
-    return image_sheet(rows, ["image", *(model.label for model in models)], "")
+    return image_sheet(rows, ["image", *(names or [model.label for model in models])], "")
 
 
-def traversal_sheet(models: Sequence[TrialModel], image: NDArray[np.uint8], rows: int = 6, steps: int = 7) -> Figure:
-    """One column of strips a model: its `rows` latents of highest KL, each moved from −2.5 to 2.5 with the others as encoded."""
-    strips: list[NDArray[np.float32]] = []
-    labels = []
-    gap = np.full((1, *image.shape), 0.5, np.float32)
-    found = [traversal_rows(model.codec, image, model.kl, rows, steps) for model in models]
-    for place in range(max(len(each) for each in found)):
-        blank = np.full((steps, *image.shape), 0.5, np.float32)
-        cells = [each[place] if place < len(each) else (None, blank) for each in found]
-        joined = [part for _, strip in cells for part in (strip, gap)][:-1]
-        strips.append(np.concatenate(joined))
-        labels.append(
-            " | ".join("–" if d is None else f"z{d} {model.kl[d]:.1f}" for (d, _), model in zip(cells, models, strict=True))
-        )
-    titles = " | ".join(model.label for model in models)
-    return image_sheet(strips, labels, f"{titles}   (latent, its KL in nats)")
+def traversal_sheet(model: TrialModel, image: NDArray[np.uint8], rows: int = 6, steps: int = 9) -> Figure:
+    """The `rows` latents of highest KL, each moved from −2.5 to 2.5 with the others as encoded.
+
+    The axis is the latent's value in standard deviations of the prior; the mark above a row is the picture's own value (at the
+    edge where that lies beyond).
+    """
+    from matplotlib.figure import Figure
+
+    found = traversal_rows(model.codec, image, model.kl, rows, steps)
+    own = model.codec.encode(image[None])[0][0]
+    half = TRAVERSED / (steps - 1)
+    cell = 0.75 * min(image.shape[-1] / 64, 1.5)  # inches
+    figure = Figure(figsize=(cell * steps + 1.1, 1.1 * cell * len(found) + 0.6), layout="constrained")
+    for axis, (latent, strip) in zip(figure.subplots(len(found), 1, squeeze=False, sharex=True)[:, 0], found, strict=True):
+        joined = np.concatenate(list(strip), axis=-1)
+        extent = (-TRAVERSED - half, TRAVERSED + half, 0.0, 1.0)
+        axis.imshow(np.moveaxis(joined, 0, -1).squeeze(), cmap="gray", vmin=0, vmax=1, extent=extent, aspect="auto")
+        axis.plot(np.clip(own[latent], -TRAVERSED, TRAVERSED), 1.04, "v", color="C1", ms=6, clip_on=False)
+        axis.set_ylim(0, 1)
+        axis.set_yticks([])
+        axis.set_ylabel(f"z{latent}\n{model.kl[latent]:.1f} nats", rotation=0, ha="right", va="center", fontsize=8)
+        axis.grid(visible=False)
+        axis.spines[:].set_visible(False)
+    axis.set_xticks([-2.5, -1.25, 0, 1.25, 2.5])
+    axis.tick_params(labelsize=8)
+    axis.set_xlabel("value of the latent (standard deviations of the prior)", fontsize=8)
+    return figure
 
 
 def traversal_rows(

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.figures.style import current, legend_outside, log_scale, new_figure, say_empty
+from analysis.figures.style import current, legend_outside, link, nats_scale, new_figure, say_empty
 from analysis.tables.load import Studies, groups
-from analysis.tables.names import axis_label, in_nats, looks, metric_name
+from analysis.tables.names import axis_label, looks, metric_name
 from analysis.tables.two_metrics import front_rows, plotted
 from study.records.intervals import median_interval
 
@@ -40,13 +40,12 @@ def pareto(
     if replicates is not None:
         _draw_intervals(ax, rows, replicates, x, y, colours)
     for variant, group in groups(rows, "variant"):
-        ax.scatter(group[x], group[y], s=46, color=colours[variant], marker=markers[variant], label=variant, alpha=0.9, zorder=3)
+        look = {"color": colours[variant], "marker": markers[variant], "label": variant}
+        link(ax.scatter(group[x], group[y], s=46, alpha=0.9, zorder=3, **look), group["trial"])
     for setting, group in groups(rows, "setting"):
         _draw_front(ax, group, x, y, setting if rows["setting"].nunique() > 1 else "Pareto front")
-    if in_nats(x):
-        log_scale(ax, "x", rows[x])
-    if in_nats(y):
-        log_scale(ax, "y", rows[y])
+    nats_scale(ax, "x", rows, x)
+    nats_scale(ax, "y", rows, y)
     ax.set_xlabel(axis_label(x))
     ax.set_ylabel(axis_label(y))
     legend_outside(ax)

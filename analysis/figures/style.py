@@ -14,16 +14,32 @@ from __future__ import annotations
 import io
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from analysis.tables.names import in_nats, number
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["caption", "current", "legend_outside", "log_scale", "new_figure", "png", "say_empty", "svg", "themed"]
+__all__ = [
+    "caption",
+    "current",
+    "legend_outside",
+    "link",
+    "log_scale",
+    "nats_scale",
+    "new_figure",
+    "png",
+    "say_empty",
+    "svg",
+    "themed",
+]
 
 INK, GRID, PAPER = "#1c2024", "#e3e6ea", "white"
 PAGE_INK, PAGE_GRID = "#010203", "#010204"  # colours that nothing else has
@@ -76,6 +92,11 @@ def legend_outside(ax: Axes, title: str | None = None) -> None:
         ax.legend(handles, labels, title=title, loc="center left", bbox_to_anchor=(1.01, 0.5), alignment="left")
 
 
+def link(points: Any, trials: Iterable[Any]) -> None:
+    """On a page every point leads to its trial, `#trial-13`, also by keyboard and without scripts."""
+    points.set_urls([f"#trial-{int(trial)}" for trial in trials])
+
+
 def log_scale(ax: Axes, which: Literal["x", "y"], values: pd.Series, least: float = 3.0) -> None:
     """A logarithmic axis where positive values span more than a factor `least`, labelled in plain numbers at 1, 2 and 5."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -87,6 +108,12 @@ def log_scale(ax: Axes, which: Literal["x", "y"], values: pd.Series, least: floa
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
+
+
+def nats_scale(ax: Axes, which: Literal["x", "y"], rows: pd.DataFrame, key: str) -> None:
+    """The axis of a metric in nats: logarithmic, framed by the trials that learnt something.  Other metrics stay as they are."""
+    if in_nats(key):
+        log_scale(ax, which, _framed(ax, which, rows, key))
 
 
 def say_empty(ax: Axes, text: str) -> Axes:
@@ -113,4 +140,23 @@ def svg(figure: Figure, name: str, *, tight: bool = False) -> str:
     text = buffer.getvalue()
     text = text[text.index("<svg") :].replace(PAGE_INK, "currentColor").replace(PAGE_GRID, "var(--grid)")
     text = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', text)
-    return re.sub(r'(url\(#|href="#)', rf"\1{name}-", text)
+    return re.sub(r'(url\(#|href="#)(?!trial-)', rf"\1{name}-", text)
+
+
+def _framed(ax: Axes, which: Literal["x", "y"], rows: pd.DataFrame, key: str) -> pd.Series:
+    """The values that the axis shows: those within three times the middle half's spread (Tukey's fence, on a log scale).  Trials
+    that learnt next to nothing lie far beyond; they would squeeze the others together, so they are named instead."""
+    values: pd.Series = rows[key]
+    if len(values) < 6 or values.min() <= 0:
+        return values
+    low, high = np.quantile(np.log(values), (0.25, 0.75))
+    beyond = rows[np.log(values) > high + 3 * (high - low)]
+    if beyond.empty:
+        return values
+    shown: pd.Series = values.drop(beyond.index)
+    room = (shown.max() / shown.min()) ** 0.06
+    (ax.set_xlim if which == "x" else ax.set_ylim)(shown.min() / room, shown.max() * room)
+    told = ", ".join(f"{int(row['trial'])} ({number(row[key])})" for row in beyond.to_dict("records"))
+    place = {"x": (0.99, 0.02, "right"), "y": (0.01, 0.97, "left")}[which]
+    ax.text(*place[:2], f"beyond the axis: trial {told}", ha=place[2], transform=ax.transAxes, fontsize=8, alpha=0.75)
+    return shown

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from scipy.stats import spearmanr
 
 from analysis.figures.against_kl import against_kl, differences
 from analysis.figures.correlation import correlation, rank_correlations
 from analysis.figures.effect import effect
 from analysis.figures.importance_bars import importance
-from analysis.figures.learning_curves import kl_per_latent, learning_curves, schedules
+from analysis.figures.learning_curves import learning_curves, schedules
 from analysis.figures.seeds import ONE_SEED, seed_spread, variance_parts
-from analysis.reporting.parts import Picture, Section, Table, picture
+from analysis.reporting.parts import FEW, Picture, Section, Table, picture
 from analysis.tables.equal_kl import CALIPER, equal_kl_table, verdicts
 from analysis.tables.importance import LEAST, knob_importance
-from analysis.tables.load import Studies, groups, knobs
+from analysis.tables.load import Studies, directions_of, groups, knobs
 from analysis.tables.names import knob_label, metric_name, number
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["agreement", "at_equal_kl", "knob_effects", "seeds", "training"]
 
+EQUAL_KL = "γ decay, constant γ and β at equal KL"
 SHOWN_KNOBS = (
     "architecture", "latent_dim", "learning_rate", "beta_vae/beta", "capacity/gamma_max", "capacity/capacity_max",
     "capacity/gamma_ratio",
@@ -41,6 +43,8 @@ def at_equal_kl(studies: Studies, keys: tuple[str, str]) -> Section | None:
         "A model that spends more KL reconstructs better, whatever its objective, so kinds of objective are compared at "
         f"equal KL: each trial with those of another kind whose KL differs by at most {CALIPER:.0%}.",
     ]
+    if len(usable) < FEW:
+        return Section(EQUAL_KL, [*lead, f"{len(usable)} usable trials are too few for a chart."], verdicts(table))
     count = len(metrics)
     pictures = [
         picture(
@@ -65,7 +69,7 @@ def at_equal_kl(studies: Studies, keys: tuple[str, str]) -> Section | None:
     ]
     columns = ["a", "b", "metric", "median a − b", "low", "high", "n", "a without match"]
     tables = [Table("All pairs at equal KL", columns, shown, left=("a", "b", "metric"), folded=True)]
-    return Section("γ decay, constant γ and β at equal KL", lead, verdicts(table), pictures, tables)
+    return Section(EQUAL_KL, lead, verdicts(table), pictures, tables)
 
 
 def knob_effects(studies: Studies, keys: tuple[str, str]) -> Section:
@@ -78,12 +82,15 @@ def knob_effects(studies: Studies, keys: tuple[str, str]) -> Section:
         "The search moved all knobs at once and favoured what did well, so these are associations among its trials, not "
         "experiments. Bars beside the points: medians with 95 % intervals over trials; ρ: Spearman's rank correlation."
     ]
+    if len(studies.usable) < FEW:
+        return Section("The knobs", [f"{len(studies.usable)} usable trials are too few to say what a knob does."])
+    points, bars = _importances(studies, keys)
     pictures = [_effects(studies.trials, knob, keys) for knob in shown if knob != "objective"]
-    return Section("The knobs", lead, pictures=[*_importances(studies, keys), *pictures])
+    return Section("The knobs", lead, points, [*bars, *pictures])
 
 
 def training(studies: Studies, front: pd.DataFrame) -> Section:
-    """Learning curves of the Pareto models with their schedules, and the KL of every latent of up to four of them."""
+    """Learning curves of the Pareto models with their schedules."""
     labels = {int(row["trial"]): f"trial {int(row['trial'])}: {row['variant']}" for row in front.head(5).to_dict("records")}
     histories = studies.histories
     if histories.empty or not labels:
@@ -101,7 +108,6 @@ def training(studies: Studies, front: pd.DataFrame) -> Section:
             size=(7.6, 2.8),
         ),
     ]
-    pictures += [_latents(histories, trial, label) for trial, label in list(labels.items())[:4]]
     return Section("Training", pictures=pictures)
 
 
@@ -130,6 +136,8 @@ def agreement(studies: Studies) -> Section | None:
     keys = [key for key in studies.measured if studies.usable[key].nunique() > 1]
     if len(keys) < 2:
         return None
+    if len(studies.usable) < FEW:
+        return Section("Do the metrics agree?", [f"{len(studies.usable)} usable trials are too few to say."])
     table = rank_correlations(studies.trials, keys)
     drawn = picture(
         lambda ax: correlation(table, len(studies.usable), ax=ax),
@@ -144,28 +152,45 @@ def _effects(trials: pd.DataFrame, knob: str, keys: tuple[str, str]) -> Picture:
         effect(trials, knob, keys[0], legend=False, ax=left)
         effect(trials, knob, keys[1], ax=right)
 
-    return picture(draw, f"{knob_label(knob)}.", size=(10.4, 3.1), axes=2)
+    return picture(draw, _association(trials, knob, keys), size=(10.4, 3.1), axes=2)
 
 
-def _importances(studies: Studies, keys: tuple[str, str]) -> list[Picture]:
-    """For both metrics: the knobs that all trials share, then those of each objective with enough trials."""
+def _association(trials: pd.DataFrame, knob: str, keys: tuple[str, str]) -> str:
+    """In words: with which metric a knob goes, by rank; of a choice, its best value by median."""
+    told = []
+    for key in keys:
+        rows = trials[trials["usable"]].dropna(subset=[knob, key])
+        if not pd.api.types.is_numeric_dtype(rows[knob]):
+            medians = rows.groupby(knob)[key].median()
+            best = medians.idxmin() if directions_of([key])[0] == "minimize" else medians.idxmax()
+            told.append(f"{best} has the best median {metric_name(key)}")
+        elif len(rows) >= FEW and rows[knob].nunique() > 1 and rows[key].nunique() > 1:
+            rho = float(spearmanr(rows[knob], rows[key]).statistic)
+            way = "rises" if rho > 0 else "falls"
+            follows = f"{way} with it" if abs(rho) >= 0.5 else "hardly follows it"
+            told.append(f"{metric_name(key)} {follows} (ρ = {number(round(rho, 2))})")
+    return f"{knob_label(knob)}: {', '.join(told) or 'too few trials to say'}."
+
+
+def _importances(studies: Studies, keys: tuple[str, str]) -> tuple[list[str], list[Picture]]:
+    """For both metrics: the knobs that all trials share, then those of each objective with enough trials.
+
+    Sentences where a forest predicts nothing of trials it has not seen, or the trials are too few; bars where it does.
+    """
     sets = [("all objectives", studies.trials)]
     enough = [(name, rows) for name, rows in groups(studies.trials, "objective") if rows["usable"].sum() >= LEAST]
     sets += [(name.replace("_", "-"), rows) for name, rows in enough if len(rows) < len(studies.trials)]
-    found = []
+    points, found = [], []
     for name, rows in sets:
-        tables = [knob_importance(rows, key) for key in keys]
-
-        def draw(left: Axes, right: Axes, tables: list[pd.DataFrame] = tables) -> None:
-            importance(tables[0], keys[0], ax=left)
-            importance(tables[1], keys[1], ax=right)
-
-        height = 1.6 + 0.3 * max(2, *(len(table) for table in tables))
-        text = f"Importance of the knobs that the trials share, {name}: what shuffling one costs a forest on unseen trials."
-        found.append(picture(draw, text, size=(11, height), axes=2))
-    return found
-
-
-def _latents(histories: pd.DataFrame, trial: int, label: str) -> Picture:
-    run = histories[(histories["trial"] == trial) & (histories["replicate"] == 0)]
-    return picture(lambda ax: kl_per_latent(run, ax=ax), f"KL of every latent over training, {label}.", size=(5.3, 3))
+        for key in keys:
+            table = knob_importance(rows, key)
+            if table.empty or table["r2"].iloc[0] <= 0:
+                why = f"needs {LEAST} usable trials that differ" if table.empty else "predicts nothing of trials it has not seen"
+                points.append(f"Importance for {metric_name(key)}, {name}: a forest {why}, so no knob is named.")
+                continue
+            first = knob_label(str(table["knob"].iloc[0]))
+            text = f"{first} matters most for {metric_name(key)} ({name}): what shuffling a knob costs a forest on unseen trials."
+            found.append(
+                picture(lambda ax, table=table, key=key: importance(table, key, ax=ax), text, size=(5.5, 1.6 + 0.3 * len(table)))
+            )
+    return points, found

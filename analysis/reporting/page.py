@@ -1,56 +1,129 @@
-"""The report: one HTML page about one study."""
+"""The report: one HTML page about one study.
+
+    first screen   the verdict, what the winner redraws, the front, how sure this is
+    chapters       Won, Trade-off, Models, Doubts, Search, in the order of what a reader needs to decide
+
+Charts are SVG drawn once: they print, follow the page into the dark, are read by screen readers, and each point is a link to its
+trial, also without scripts.  `page.js` adds what a picture cannot: the trial under the pointer with its redrawings, the same
+trial marked in all charts, a filter.  Tables are sorted by sortable-tablesort (public domain, 3 kB, by keyboard, too).
+A charting library was weighed and left out: Vega-Lite's bundle is 898 kB and Plotly's basic one 1.1 MB beside a page of 800 kB;
+both draw anew what is drawn already, and need scripts for the first picture.
+"""
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from analysis.reporting import findings, models, search
+from analysis.reporting import findings, search
+from analysis.reporting.first_screen import alive, dead, first_screen
+from analysis.reporting.front_models import Gallery, cards, gallery, published, thumbnails
 from analysis.reporting.odd_pictures import outlier_section
-from analysis.reporting.parts import Section, Table
+from analysis.reporting.parts import Chapter, Section, Table
 from analysis.reporting.selection import label_free
-from analysis.tables.caveats import caveats, provenance
-from analysis.tables.load import Studies, shown_name
-from analysis.tables.names import metric_name, number
+from analysis.reporting.won import won
+from analysis.tables.caveats import caveats
+from analysis.tables.load import Studies, knobs, shown_name
+from analysis.tables.names import knob_label, metric_name, number
 from analysis.tables.two_metrics import metric_pair, tradeoff_table
 from models.errors import UserError
-from study.records.pareto import nearest_ideal
 
 __all__ = ["report"]
+
+FOLDER = Path(__file__).parent
+LINK = re.compile(r'<a xlink:href="#trial-(\d+)"[^>]*>')
 
 
 def report(studies: Studies, data: Path | None = None, registry: Path | None = None) -> str:
     """The page of one study as HTML."""
     if len(studies.folders) != 1:
         raise UserError(f"a report is about one study, but got {len(studies.folders)}; compare several with analysis.tradeoff")
+    everything, studies = studies, alive(studies)
     keys = _keys(studies)
-    front = tradeoff_table(studies, *keys) if keys else studies.trials.iloc[:0]
-    front = front[front["front"]] if keys else front
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
-    return environment.get_template("report.html").render(
+    front = _front(studies, keys)
+    found = gallery(studies, front, data)
+    environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined)
+    page = environment.get_template("report.html").render(
         title=next(iter(studies.folders)),
         facts=_facts(studies),
-        verdict=_verdict(studies, front, keys),
-        notes=caveats(studies),
-        sections=_sections(studies, front, keys, data, registry),
+        first=first_screen(studies, keys, found),
+        chapters=_chapters(studies, everything, front, keys, found, registry),
+        thumbnails=thumbnails(studies, found),
+        texts=_texts(studies),
+        carded=set(front["trial"].astype(int)),
+        script=(FOLDER / "page.js").read_text() + (FOLDER / "sortable.js").read_text(),
     )
+    return _titled(page, _texts(studies))
 
 
-def _sections(
-    studies: Studies, front: pd.DataFrame, keys: tuple[str, str] | None, data: Path | None, registry: Path | None
-) -> list[Section]:
-    front_trials = studies.trials[studies.trials["trial"].isin(front["trial"])].set_index("trial").loc[list(front["trial"])]
-    told: list[Section | None] = [search.searched(studies), search.won(studies, keys), search.tradeoff(studies, keys)]
+def _front(studies: Studies, keys: tuple[str, str] | None) -> pd.DataFrame:
+    """Rows of the trial table that are on the front, best first metric first."""
+    if keys is None:
+        return studies.trials.iloc[:0]
+    table = tradeoff_table(studies, *keys)
+    trials = studies.trials.set_index("trial", drop=False)
+    return trials.loc[list(table.loc[table["front"], "trial"])].reset_index(drop=True)
+
+
+def _chapters(
+    studies: Studies,
+    everything: Studies,
+    front: pd.DataFrame,
+    keys: tuple[str, str] | None,
+    found: Gallery,
+    registry: Path | None,
+) -> list[Chapter]:
+    doubts = [Section("What to know before believing a number", points=_doubts(everything))]
+    told: dict[str, list[Section | None]] = {"Won": [], "Trade-off": [], "Models": [], "Doubts": [*doubts], "Search": []}
     if keys:
-        told += [findings.at_equal_kl(studies, keys), findings.knob_effects(studies, keys)]
-        told += [findings.training(studies, front), findings.seeds(studies, keys)]
-        told += [models.models(studies, front_trials.reset_index(), data), findings.agreement(studies)]
-        told += [label_free(studies)]
-    told += [outlier_section(studies), models.published(studies, registry), _all_trials(studies), _reproduce(studies)]
-    return [section for section in told if section is not None]
+        told["Won"] = [won(studies, keys)]
+        told["Trade-off"] = [findings.at_equal_kl(studies, keys), findings.agreement(studies)]
+        told["Models"] = [cards(studies, front, found)]
+        told["Doubts"] += [findings.seeds(studies, keys), label_free(studies)]
+    told["Models"] += [published(studies, registry), outlier_section(studies)]
+    told["Search"] = [search.searched(studies, keys)]
+    if keys:
+        told["Search"] += [findings.knob_effects(studies, keys), findings.training(studies, front)]
+    told["Search"] += [_all_trials(everything, front), _reproduce(studies)]
+    chapters = [Chapter(name, [section for section in sections if section is not None]) for name, sections in told.items()]
+    return [chapter for chapter in chapters if chapter.sections]
+
+
+def _doubts(studies: Studies) -> list[str]:
+    """The caveats; how many models are dead."""
+    count = int(dead(studies.usable).sum())
+    told = f"{count} of {len(studies.usable)} usable models say nothing of a picture (KL near 0); they win nothing here"
+    return [*caveats(studies), *([told] if count else [])]
+
+
+def _titled(page: str, texts: dict[int, str]) -> str:
+    """Every linked point of a chart says which trial it is: the tooltip without scripts, the name for a screen reader."""
+
+    def titled(found: re.Match[str]) -> str:
+        text = html.escape(texts.get(int(found[1]), f"trial {found[1]}"))
+        return f'<a href="#trial-{found[1]}" xlink:href="#trial-{found[1]}" aria-label="{text}"><title>{text}</title>'
+
+    head, body, rest = page.partition("<body>")
+    return head + body + LINK.sub(titled, rest)
+
+
+def _texts(studies: Studies) -> dict[int, str]:
+    """A line a trial: status, metrics, knobs."""
+    shown = [*studies.measured, *knobs(studies.trials)]
+    lines = {}
+    for row in studies.trials.to_dict("records"):
+        parts = [
+            f"{metric_name(key) if key in studies.measured else knob_label(key)} {number(row[key])}"
+            for key in shown
+            if row[key] is not None and row[key] == row[key]
+        ]
+        lines[int(row["trial"])] = f"trial {int(row['trial'])}, {row['status']}: " + ", ".join(parts)
+    return lines
 
 
 def _keys(studies: Studies) -> tuple[str, str] | None:
@@ -74,28 +147,14 @@ def _facts(studies: Studies) -> list[tuple[str, str]]:
     ]
 
 
-def _verdict(studies: Studies, front: pd.DataFrame, keys: tuple[str, str] | None) -> str:
-    """The one sentence to take away: the compromise, and the two ends of the front."""
-    if keys is None:
-        return "No trial has given a usable model yet."
-    x, y = keys
-    best = front.iloc[nearest_ideal(front[[x, y]].to_numpy(dtype=float), list(studies.metrics.loc[[x, y], "direction"]))]
-    ends = [
-        f"best {metric_name(key)} {number(row[key], 4)} (trial {int(row['trial'])}, {row['variant']})"
-        for key, row in ((x, front.iloc[0]), (y, front.iloc[-1]))
-    ]
-    values = ", ".join(f"{metric_name(key)} {number(best[key], 4)}" for key in keys)
-    middle = f"trial {int(best['trial'])} ({best['variant']}): {values}"
-    return f"The compromise nearest the ideal point is {middle}. Ends of the front: {'; '.join(ends)}. {provenance(studies)}."
-
-
-def _all_trials(studies: Studies) -> Section:
+def _all_trials(studies: Studies, front: pd.DataFrame) -> Section:
     """Every trial with its metrics and outcome."""
     keys = studies.measured
     columns = ["trial", "status", "variant", *keys, "architecture", "latent_dim", "learning_rate", "train_seconds", "reason"]
     shown = [column for column in columns if column in studies.trials.columns]
-    rows = [[number(row[column], 4) for column in shown] for row in studies.trials.to_dict("records")]
-    table = Table("All trials", shown, rows, left=("status", "variant", "architecture", "reason"), folded=True)
+    rows = [[number(row[column]) for column in shown] for row in studies.trials.to_dict("records")]
+    words, trials = ("status", "variant", "architecture", "reason"), [int(trial) for trial in studies.trials["trial"]]
+    table = Table("", shown, rows, left=words, trials=trials, sortable=True)
     return Section("All trials", [f"{len(rows)} trials; what a trial does not have is –."], tables=[table])
 
 

@@ -1,4 +1,4 @@
-"""What a page is made of: sections with paragraphs, figures, tables and commands, as plain data for the template."""
+"""What a page is made of: chapters of sections with paragraphs, figures, tables, cards, commands; plain data for the template."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Picture", "Section", "Table", "picture", "sheet", "table_of"]
+__all__ = ["FEW", "Card", "Chapter", "Picture", "Section", "Table", "picture", "sheet", "table_of"]
 
 _numbers = itertools.count()
+
+FEW = 6
+"""Points below which a page says a sentence instead of drawing a chart."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class Picture:
 @dataclass(frozen=True)
 class Table:
     """Cells are texts.  left: columns that hold words, aligned left; code: those that hold commands; spare: those that a
-    narrow terminal does without, the first to go first."""
+    narrow terminal does without, the first to go first.  trials: which trial each row is about, for links.  sortable: by a click
+    on a column's head, and with a filter."""
 
     title: str
     columns: Sequence[str]
@@ -42,11 +46,24 @@ class Table:
     code: Sequence[str] = ()
     spare: Sequence[str] = ()
     folded: bool = False
+    trials: Sequence[int] = ()
+    sortable: bool = False
+
+
+@dataclass(frozen=True)
+class Card:
+    """One trial, where links to it lead.  facts: (name, value)."""
+
+    trial: int
+    title: str
+    facts: Sequence[tuple[str, str]]
+    pictures: Sequence[Picture]
+    commands: Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Section:
-    """One chapter.  lead: paragraphs; points: a list below them; commands: (what for, command line)."""
+    """lead: paragraphs; points: a list below them; commands: (what for, command line)."""
 
     title: str
     lead: Sequence[str] = ()
@@ -54,6 +71,15 @@ class Section:
     pictures: Sequence[Picture] = ()
     tables: Sequence[Table] = ()
     commands: Sequence[tuple[str, str]] = ()
+    cards: Sequence[Card] = ()
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """What a reader comes for, one word in the page's navigation."""
+
+    name: str
+    sections: Sequence[Section]
 
 
 def table_of(frame: pd.DataFrame, title: str = "") -> Table:

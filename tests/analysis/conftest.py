@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from registry.store import Store
@@ -36,6 +37,7 @@ def tiny_study(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> S
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("study.training.ending.NO_INFORMATION", -1e9)  # two steps teach nothing, and here that does not matter
         patch.setattr("study.search.trial.LOOK_POINTS", 400)  # looks in mid-training would be most of the time
+        patch.setattr("study.training.ending.NO_INFORMATION", -np.inf)  # nobody leaves the mean image in two steps
         _search(folder, folder.record)
     return folder
 

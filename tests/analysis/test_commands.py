@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from typer.testing import CliRunner
 from analysis import load_study, matched, outliers, report, tradeoff
 from analysis.reporting.odd_pictures import outlier_section
 from analysis.reporting.page import report as render_report
-from analysis.reporting.search import choices
 from analysis.reporting.selection import selection_table
+from analysis.reporting.won import choices
 from analysis.tables.two_metrics import by_variant, metric_pair, tradeoff_table
 from models.errors import UserError
 from study.records.folder import StudyFolder
@@ -102,7 +103,7 @@ class Page(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.tag = ""
-        self.titles, self.words, self.outside, self.open = [], [], [], []
+        self.chapters, self.titles, self.words, self.outside, self.open = [], [], [], [], []
         self.feed(text)
         assert self.open == [], self.open
 
@@ -120,8 +121,8 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         self.words.append(data)
-        if self.tag == "h2":
-            self.titles += [data] if data.strip() else []
+        for tag, found in (("h2", self.chapters), ("h3", self.titles)):
+            found += [data] if self.tag == tag and data.strip() else []
 
     @property
     def text(self) -> str:
@@ -135,18 +136,20 @@ class TestReport:
         )
         assert result.exit_code == 0, result.output
         page = Page((tmp_path / "report.html").read_text())
+        assert page.chapters == ["Won", "Trade-off", "Models", "Doubts", "Search"]
         assert page.titles == [
-            "What was searched", "What won", "The trade-off", "γ decay, constant γ and β at equal KL", "The knobs", "Training",
-            "Seeds", "The models", "Do the metrics agree?", "Choosing without labels", "Rankings of odd pictures",
-            "In the registry", "All trials", "Reproduce it",
+            "The front", "γ decay, constant γ and β at equal KL", "Do the metrics agree?", "The models of the front",
+            "In the registry", "Rankings of odd pictures", "What to know before believing a number", "Seeds",
+            "Choosing without labels", "What was searched", "The knobs", "Training", "All trials", "Reproduce it",
         ]  # fmt: skip
+        assert "Trial 13 wins: reconstruction NLL 88.8, MIG 0.0515 (capacity, constant γ)." in page.text
         assert page.outside == []
         for words in ("n = 1", "drawn", "python -m study.publish example --best mig --where", "3 collapsed"):
             assert words in page.text
 
     def test_a_real_study_shows_its_models_seeds_and_versions(self, tiny_study: StudyFolder, tiny_registry: Path):
         page = Page(render_report(load_study(tiny_study.path), registry=tiny_registry))
-        assert "Reconstructions from the posterior mean." in page.text
+        assert "redrawn from the posterior mean." in page.text and "marks the image's own value" in page.text
         assert "knows about each factor" in page.text
         assert "Every trained seed, by trial." in page.text
         assert "load('dsprites_capacity@1')" in page.text
@@ -170,8 +173,8 @@ class TestReport:
     def test_a_study_of_one_trial(self, tmp_path: Path):
         one = changed_study(tmp_path / "one", lambda table: table.head(1), trials=1)
         page = Page(render_report(load_study(one), registry=tmp_path / "none"))
-        assert "1 of 1 usable trials are on the front" in page.text
-        assert "The knobs" in page.titles and "γ decay, constant γ and β at equal KL" not in page.titles
+        assert "1 of 1 usable trials are on the front" in page.text and "It is the best in both metrics." in page.text
+        assert "too few to say what a knob does" in page.text and "γ decay, constant γ and β at equal KL" not in page.titles
 
     def test_markup_in_a_reason_stays_text(self, tmp_path: Path):
         def poisoned(table: pd.DataFrame) -> pd.DataFrame:
@@ -179,7 +182,22 @@ class TestReport:
             return table
 
         text = render_report(load_study(changed_study(tmp_path / "odd", poisoned)), registry=tmp_path / "none")
-        assert "<script>" not in text and "&lt;script&gt;" in text
+        assert "<script>alert" not in text and "&lt;script&gt;alert(1)" in text
+
+    def test_a_dead_model_never_wins_and_where_all_are_dead_the_verdict_is_that(self, tmp_path: Path):
+        def dead(*trials: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
+            return lambda table: table.assign(kl=table["kl"].where(~table["trial"].isin(trials), 0.007))
+
+        some = Page(render_report(load_study(changed_study(tmp_path / "some", dead(13, 5))), registry=tmp_path / "none"))
+        assert "Trial 13 wins" not in some.text and "2 of 15 usable models say nothing of a picture" in some.text
+        every = Page(render_report(load_study(changed_study(tmp_path / "all", dead(*range(18)))), registry=tmp_path / "none"))
+        assert "No model here has learnt anything (1,200 steps)" in every.text and " wins:" not in every.text
+
+    def test_fewer_than_six_points_are_a_sentence(self, tmp_path: Path):
+        few = changed_study(tmp_path / "few", lambda table: table[table["status"] == "complete"].head(5))
+        text = render_report(load_study(few), registry=tmp_path / "none")
+        assert "5 usable trials are too few" in text
+        assert 'href="#trial-' not in "".join(re.findall(r"<svg.*?</svg>", text, re.DOTALL))
 
     def test_choosing_without_labels(self):
         study = load_study("example")

@@ -64,3 +64,52 @@ class TestPage:
         assert visit.background() > 0.95, "a dark page costs a cartridge"
         visit.page.emulate_media(media=None, color_scheme=None)
         assert visit.page.pdf(format="A4").startswith(b"%PDF")
+
+
+class TestReport:
+    """What a reader can do with it."""
+
+    @pytest.mark.parametrize(("width", "within"), [(1280, 900), (390, 1400)])
+    def test_verdict_winner_and_front_are_on_the_first_screen(
+        self, pages: dict[str, Path], visit: Visit, width: int, within: int
+    ):
+        visit.page.set_viewport_size({"width": width, "height": within})
+        visit.open(pages["report"])
+        for what in (".verdict", ".first img", ".first svg"):
+            box = visit.page.locator(what).first.bounding_box()
+            assert box is not None and box["y"] + box["height"] <= within, what
+
+    def test_a_point_shows_its_trial_by_pointer_and_by_keyboard_and_leads_to_it(self, pages: dict[str, Path], visit: Visit):
+        visit.open(pages["report"])
+        point = visit.page.locator('.first svg a[href="#trial-13"]')
+        point.hover()
+        assert "trial 13, complete: " in visit.page.locator("#hover").inner_text()
+        assert visit.page.locator('svg a.marked[href="#trial-13"]').count() > 3, "in every chart"
+        visit.page.mouse.move(0, 0)
+        assert visit.page.locator("#hover").is_hidden()
+        point.focus()
+        assert visit.page.locator("#hover").is_visible()
+        visit.page.keyboard.press("Enter")
+        assert visit.page.evaluate("document.querySelector(':target').id") == "trial-13"
+        assert visit.complaints == []
+
+    def test_every_link_leads_somewhere(self, pages: dict[str, Path], visit: Visit):
+        visit.open(pages["report"])
+        lost = "[...document.querySelectorAll('a')].map(a => a.getAttribute('href')).filter(h => !document.querySelector(h))"
+        assert visit.page.evaluate(lost) == []
+
+    def test_all_trials_can_be_sorted_and_filtered(self, pages: dict[str, Path], visit: Visit):
+        visit.open(pages["report"])
+        table = visit.page.locator("table.sortable")
+        head = table.locator("th", has_text="mig")
+        head.focus()
+        visit.page.keyboard.press("Enter")
+        visit.page.wait_for_timeout(100)
+        column = visit.page.evaluate(
+            "[...document.querySelectorAll('table.sortable th')].findIndex(th => th.innerText.startsWith('mig'))"
+        )
+        cells = table.locator(f"tbody tr td:nth-child({column + 1})").all_inner_texts()
+        values = [float(cell) for cell in cells if cell != "–"]
+        assert values == sorted(values) and head.get_attribute("aria-sort") == "ascending"
+        visit.page.locator("input.filter").fill("capacity locatello")
+        assert 0 < table.locator("tbody tr:visible").count() < 18

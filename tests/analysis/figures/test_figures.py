@@ -76,7 +76,8 @@ class TestPareto:
         front = study.trials[study.trials["front"]]
         corners = {(float(x), float(y)) for x, y in line.get_xydata()}
         assert set(zip(front["recon"], front["mig"], strict=True)) <= corners
-        assert {text.get_text() for text in ax.texts} == {str(trial) for trial in front["trial"]}
+        assert {text.get_text() for text in ax.texts} == {*map(str, front["trial"]), "beyond the axis: trial 10 (540)"}
+        assert ax.get_xlim()[1] < 300, "one trial that learnt next to nothing does not squeeze the others together"
         assert front_rows(study.trials, "recon", "mig")["trial"].tolist() == front.sort_values("recon")["trial"].tolist()
 
     def test_labels_say_unit_and_direction(self, ax: Axes, study: Studies):
@@ -269,7 +270,10 @@ class TestSheets:
         z = model.codec.encode(images[:1])[0].copy()
         z[0, latent] = -2.5
         assert np.allclose(strip[0], model.codec.decode(z)[0], atol=1e-6)
-        assert len(traversal_sheet(models, images[0], rows=3).axes) <= 3
+        sheet = traversal_sheet(model, images[0], rows=3)
+        own = np.clip(model.codec.encode(images[:1])[0][0, rows[0][0]], -2.5, 2.5)
+        assert len(sheet.axes) <= 3 and sheet.axes[0].lines[0].get_xdata()[0] == pytest.approx(own)
+        assert "standard deviations of the prior" in sheet.axes[-1].get_xlabel()
 
     def test_a_model_whose_file_is_gone_is_left_out(self, tiny_study: StudyFolder):
         trials = load_study(tiny_study.path).usable.assign(config_digest="0" * 64)
