@@ -52,6 +52,9 @@ def main(
     sampler: Annotated[str, typer.Option(help=f"{', '.join(SAMPLERS)}; list is the space's grid.")] = "tpe",
     start: Annotated[str, typer.Option(help="First trials: space (its own), recipes (the sources' too), none.")] = "space",
     scheduler: Annotated[str, typer.Option(help=f"Early stopping: {', '.join(SCHEDULERS)}.")] = "none",
+    paired: Annotated[
+        str | None, typer.Option(metavar="KNOB", help="Trials that differ in this knob only share their seeds.")
+    ] = None,
     dataset: Annotated[str | None, typer.Option(help="Another data set for the same knobs, e.g. folder:PATH.")] = None,
     gpus_per_trial: Annotated[
         float | None, typer.Option(min=0, help="May be a fraction (default: 0.25 if there is a GPU).")

@@ -39,6 +39,7 @@ class Settings(Config):
     seed: int = Field(default=0, ge=0)
     cpus_per_trial: int = Field(default=1, ge=1)
     reuse_actors: bool = False
+    paired: str | None = None
 
 
 class StudyRecord(Settings):
@@ -123,7 +124,7 @@ class StudyFolder:
 
     def space(self) -> LoadedSpace:
         """The space this study searches."""
-        return load_space(self.record.space)
+        return load_space(self.record.space, self.record.paired)
 
 
 def model_path(folder: Path, digest: str, replicate: int) -> Path:

@@ -31,7 +31,7 @@ def estimate(record: StudyRecord, dataset: Dataset, steps: int = 20) -> Estimate
     import torch
 
     torch.set_num_threads(record.cpus_per_trial)
-    space = load_space(record.space)
+    space = load_space(record.space, record.paired)
     config = _first_config(space, record)
     run = Run(
         config.model_copy(update={"training": config.training.model_copy(update={"steps": 3 * steps})}), dataset, 0, reports=3

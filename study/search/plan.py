@@ -51,7 +51,7 @@ def plan(request: Request) -> tuple[StudyRecord, Dataset]:
     """The study's record and its data set.  Raises `UserError` for anything that could not run."""
     for what, choices in (("sampler", SAMPLERS), ("scheduler", SCHEDULERS), ("start", STARTS)):
         _choice(what, getattr(request, what), choices)
-    space = load_space(request.space)
+    space = load_space(request.space, request.paired)
     gpus = _gpus(request)
     budget_name = request.budget or ("full" if gpus else "laptop")
     budget = space.budget(budget_name)

@@ -12,10 +12,10 @@ SPACES = Plugins("study.spaces", kind="space")
 AROUND = "around_"
 
 
-def load_space(name: str) -> LoadedSpace:
-    """The space file `name`, or the space around a recipe, `around_<recipe>`.
+def load_space(name: str, paired: str | None = None) -> LoadedSpace:
+    """The space file `name`, or the space around a recipe, `around_<recipe>`; with the arms of the knob `paired` paired.
 
-    Raises `UserError` for an unknown name or a start point that breaks a rule.
+    Raises `UserError` for an unknown name or knob, or a start point that breaks a rule.
     """
     if name.startswith(AROUND):
         loaded = LoadedSpace(name, *around(name.removeprefix(AROUND)))
@@ -25,4 +25,4 @@ def load_space(name: str) -> LoadedSpace:
     steps = min(budget.steps for budget in loaded.space.budgets.values())
     for point in loaded.space.start:
         loaded.check_point(point, steps)
-    return loaded
+    return loaded if paired is None else loaded.paired_by(paired)

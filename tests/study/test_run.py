@@ -255,3 +255,10 @@ def test_schedulers_stop_trials_early(scheduler: str, tmp_path: Path, data_folde
     stopped = trials[trials["state"] == "PRUNED"]
     assert len(stopped) > 0 or scheduler == "median"  # which waits for three comparable trials: six may not be enough
     assert (stopped["status"] == "pruned").all() and (stopped["reason"] == f"stopped early by {scheduler}").all()
+
+
+def test_a_knob_that_is_not_there_cannot_be_paired(tmp_path: Path) -> None:
+    shown = call("--space", "dsprites_capacity", "--paired", "colour", "--out", tmp_path, "--dry-run")
+    assert shown.returncode == 2
+    assert "space dsprites_capacity has no knob 'colour' to pair by; it has architecture" in " ".join(shown.stderr.split())
+    assert not list(tmp_path.iterdir())
