@@ -37,7 +37,7 @@ def canonical(name: str) -> str:
 def declared(*groups: str) -> set[str]:
     """Distributions by name: what a bare install needs, and what the extras add."""
     lines = [*PROJECT["dependencies"], *(line for group in groups for line in PROJECT["optional-dependencies"][group])]
-    return {canonical(re.match(r"[\w.-]+", line)[0]) for line in lines} - {"vae-study"}  # type: ignore[index]
+    return {canonical(re.match(r"[\w.-]+", line)[0]) for line in lines} - {"vae-study"}
 
 
 def imported(*packages: str) -> set[str]:

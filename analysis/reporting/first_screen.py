@@ -63,7 +63,7 @@ def first_screen(studies: Studies, keys: tuple[str, str] | None, found: Gallery)
         return FirstScreen("No trial has given a usable model yet.", sure)
     if dead(studies.usable).all():
         told = f"No model here has learnt anything ({record.budget.steps:,} steps): every KL is below {DEAD:g} nats per image."
-        return FirstScreen(told, "There is nothing to choose from; the pages below show what happened.")
+        return FirstScreen(told, "There is nothing to choose from; the chapters below show what happened.")
     x, y = keys
     table = tradeoff_table(studies, x, y)
     front = table[table["front"]]

@@ -81,7 +81,7 @@ def _chapters(
     doubts = [Section("What to know before believing a number", points=_doubts(everything))]
     told: dict[str, list[Section | None]] = {"Won": [], "Trade-off": [], "Models": [], "Doubts": [*doubts], "Search": []}
     if keys:
-        told["Won"] = [won(studies, keys)]
+        told["Won"] = [] if dead(studies.usable).all() else [won(studies, keys)]
         told["Trade-off"] = [findings.at_equal_kl(studies, keys), findings.agreement(studies)]
         told["Models"] = [cards(studies, front, found)]
         told["Doubts"] += [findings.seeds(studies, keys), label_free(studies)]

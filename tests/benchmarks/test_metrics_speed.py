@@ -53,6 +53,6 @@ def test_suite_with_encoding_of_50000_images_takes_20_seconds(dsprites):
     found, total = clock(evaluate_codec, codec, dsprites, metrics=names, part="train", points=50_000)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     print(f"\nencoding 50,000 images {encoding:.1f} s, the suite with it {total:.1f} s, {grown:.0f} MB more memory")
-    assert len(encoded.encoding) == len(found.encoding) == 50_000
-    assert all(np.isfinite(value) for value in found.values.values())
+    assert len(encoded.encoding) == len(found.encoding) == 50_000  # type: ignore[attr-defined]
+    assert all(np.isfinite(value) for value in found.values.values())  # type: ignore[attr-defined]
     assert total <= SUITE_SECONDS

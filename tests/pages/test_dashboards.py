@@ -127,13 +127,13 @@ class TestRunning:
         keep(page, "ray-cluster")
 
     def test_optuna_and_tensorboard(self, study: Running, page: Page) -> None:
-        wait_for(lambda: True if any(study.records.folder.path.glob("tune/**/events.*")) else None)
-        optuna_shows_the_study(page, study.records.folder, "optuna-running")
-        tensorboard_shows_the_curves(page, study.records.folder, "tensorboard-running")
+        wait_for(lambda: True if any(study.folder.path.glob("tune/**/events.*")) else None)
+        optuna_shows_the_study(page, study.folder, "optuna-running")
+        tensorboard_shows_the_curves(page, study.folder, "tensorboard-running")
         assert study.process.poll() is None, "it was meant to be watched while it runs"
 
 
 def test_finished(study: Running, page: Page) -> None:
     assert study.process.wait(600) == 0, study.log.read_text()
-    optuna_shows_the_study(page, study.records.folder, "optuna-finished")
-    tensorboard_shows_the_curves(page, study.records.folder, "tensorboard-finished")
+    optuna_shows_the_study(page, study.folder, "optuna-finished")
+    tensorboard_shows_the_curves(page, study.folder, "tensorboard-finished")

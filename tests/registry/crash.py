@@ -38,7 +38,7 @@ class Killer:
         self.step = 0
         self.synced = {path.stat().st_ino for path in root.rglob("*") if path.is_file()}
         self.fsync = os.fsync
-        os.fsync = self._fsync
+        os.fsync = self._fsync  # type: ignore[assignment]
         sys.addaudithook(self._audit)
 
     def _audit(self, event: str, args: tuple) -> None:

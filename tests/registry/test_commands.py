@@ -204,11 +204,11 @@ def test_what_a_person_gets_wrong_is_one_line_and_changes_nothing(cli, store, tm
 
 def every_parameter():
     group = typer.main.get_command(app)
-    return [(name, command, parameter) for name, command in group.commands.items() for parameter in command.params]
+    return [(name, command, parameter) for name, command in group.commands.items() for parameter in command.params]  # type: ignore[attr-defined]
 
 
 def test_the_commands_are_those_that_are_documented():
-    assert list(typer.main.get_command(app).commands) == COMMANDS
+    assert list(typer.main.get_command(app).commands) == COMMANDS  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -221,5 +221,5 @@ def test_everything_has_help(name, command, parameter):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_json_and_registry_are_everywhere(name):
-    options = {option for parameter in typer.main.get_command(app).commands[name].params for option in parameter.opts}
+    options = {option for parameter in typer.main.get_command(app).commands[name].params for option in parameter.opts}  # type: ignore[attr-defined]
     assert {"--json", "--registry"} <= options

@@ -22,7 +22,7 @@ EXPORTS: dict[bytes, dict[str, bytes]] = {}
 @pytest.fixture(autouse=True)
 def export_each_model_once(monkeypatch):
     """An export takes seconds; the same weights give the same bytes."""
-    real = gate.export_onnx
+    real = gate.export_onnx  # type: ignore[attr-defined]
 
     def remembered(model):
         weights = b"".join(tensor.numpy().tobytes() for tensor in model.state_dict().values())
@@ -108,7 +108,7 @@ def test_files_that_disagree_with_torch_are_refused(empty, tiny_vae, monkeypatch
     """The exporter is made to export other weights."""
     torch.manual_seed(99)
     other = VAE(CONFIG)
-    monkeypatch.setattr(gate, "export_onnx", lambda model, real=gate.export_onnx: real(other))
+    monkeypatch.setattr(gate, "export_onnx", lambda model, real=gate.export_onnx: real(other))  # type: ignore[attr-defined]
     with pytest.raises(GateError, match="must agree with torch"):
         publish(empty, tiny_vae)
     assert not empty.root.exists()
@@ -142,7 +142,7 @@ def test_files_that_change_on_their_way_to_the_disk_are_refused(store, tiny_vae,
     before = snapshot(store.root)
     import registry.store
 
-    def careless(folder, files, manifest, real=registry.store.write_version):
+    def careless(folder, files, manifest, real=registry.store.write_version):  # type: ignore[attr-defined]
         real(folder, files, manifest)
         (folder / "encoder.onnx").write_bytes(files["decoder.onnx"])
 
@@ -154,7 +154,7 @@ def test_files_that_change_on_their_way_to_the_disk_are_refused(store, tiny_vae,
 
 def test_a_wrong_signature_is_refused(empty, tiny_vae, monkeypatch):
     swapped = {"encoder.onnx": "decoder.onnx", "decoder.onnx": "encoder.onnx"}
-    files = gate.export_onnx(tiny_vae)
+    files = gate.export_onnx(tiny_vae)  # type: ignore[attr-defined]
     monkeypatch.setattr(gate, "export_onnx", lambda model: {name: files[other] for name, other in swapped.items()})
     with pytest.raises(UnsafeError, match="must have the inputs"):
         publish(empty, tiny_vae)

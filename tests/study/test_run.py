@@ -94,7 +94,7 @@ def test_its_models_are_in_the_registry(smoke: tuple[StudyFolder, str], dsprites
     row = read_table(folder, "trials").set_index("trial").loc[lineage.trial]
     assert model.manifest.metrics["recon"] == pytest.approx(row["recon"], rel=1e-4)
     assert {"test_recon", "test_mig", "mig", "modularity"} <= set(model.manifest.metrics)
-    images = dsprites.images[dsprites.parts["test"][:3]]
+    images = dsprites.images[dsprites.parts["test"][:3]]  # type: ignore[attr-defined]
     mu, logvar = model.encode(images)
     assert mu.shape == logvar.shape == (3, 10)
     assert model.decode(mu).shape == images.shape

@@ -89,7 +89,7 @@ class TestPareto:
         with_seeds, without = new_figure(5, 4).subplots(), new_figure(5, 4).subplots()
         pareto(trials, replicates=seeds, ax=with_seeds)
         pareto(study.trials, replicates=study.replicates, ax=without)
-        spans = [mark.get_segments() for mark in with_seeds.collections if not isinstance(mark, PathCollection)]
+        spans = [mark.get_segments() for mark in with_seeds.collections if not isinstance(mark, PathCollection)]  # type: ignore[attr-defined]
         assert len(spans) == 2 * len(trials)  # one across and one up each
         recon = sorted(trials["recon"])[0]
         assert any(np.allclose(sorted(segments[0][:, 0]), [recon - 1, recon + 1]) for segments in spans)
@@ -163,7 +163,7 @@ class TestImportance:
     def test_bars_are_the_table(self, ax: Axes):
         table = knob_importance(made_trials(60), "mig")
         importance(table, "mig", ax=ax)
-        assert np.allclose([bar.get_width() for bar in ax.patches], 100 * table["importance"])
+        assert np.allclose([bar.get_width() for bar in ax.patches], 100 * table["importance"])  # type: ignore[attr-defined]
         assert "n = 60" in ax.get_title()
 
     def test_too_few_trials_are_said(self, ax: Axes):
@@ -208,8 +208,8 @@ class TestSeeds:
     def test_parts_fill_the_bar(self, ax: Axes):
         _, seeds = replicated()
         variance_parts(seeds, ["recon", "mig"], ax=ax)
-        assert sum(bar.get_width() for bar in ax.patches) == pytest.approx(200)
-        assert np.allclose([bar.get_width() for bar in ax.patches[:3]], 100 * variance_table(seeds, "recon")["share"])
+        assert sum(bar.get_width() for bar in ax.patches) == pytest.approx(200)  # type: ignore[attr-defined]
+        assert np.allclose([bar.get_width() for bar in ax.patches[:3]], 100 * variance_table(seeds, "recon")["share"])  # type: ignore[attr-defined]
 
     def test_one_seed_is_said_and_nothing_drawn(self, study: Studies):
         left, right = new_figure(9, 4).subplots(1, 2)
@@ -222,7 +222,7 @@ class TestMatrices:
         table = rank_correlations(study.trials, ["recon", "mig", "kl"])
         correlation(table, 15, ax=ax)
         assert np.allclose(ax.collections[0].get_array().ravel(), table.to_numpy().ravel())
-        assert [text.get_text() for text in ax.texts][:2] == ["1.00", f"{table.iloc[0, 1]:.2f}"]
+        assert [text.get_text() for text in ax.texts][:2] == ["1.00", f"{table.iloc[0, 1]:.2f}"]  # type: ignore[str-bytes-safe]
 
     def test_too_few_trials_for_correlations(self, ax: Axes, study: Studies):
         table = rank_correlations(study.trials.head(3), ["recon", "mig"])

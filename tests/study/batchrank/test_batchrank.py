@@ -241,7 +241,7 @@ def test_damaged_pictures_are_a_data_set_of_their_own():
     assert images.shape == (40, 1, 16, 16)
     assert damaged.labels is not None and np.bincount(damaged.labels).tolist() == [10, 10, 10, 10]
     assert (images[damaged.labels == 3] == 9).all()
-    originals = base.images[damaged.images.rows]
+    originals = base.images[damaged.images.rows]  # type: ignore[attr-defined]
     np.testing.assert_array_equal(images[damaged.labels == 2], 255 - originals[damaged.labels == 2])
     assert images[damaged.labels == 1].std() < originals[damaged.labels == 1].std() / 1.5
     np.testing.assert_array_equal(images[damaged.labels == 0], originals[damaged.labels == 0])

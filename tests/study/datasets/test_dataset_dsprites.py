@@ -140,7 +140,7 @@ def test_published_archive_is_unpacked_row_by_row(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "small.npz", imgs=pictures)
     with pytest.raises(UserError, match="imgs must be uint8"):
         list(plugin._packed(tmp_path / "small.npz"))
-    monkeypatch.setattr(plugin, "GRID", plugin.FactorGrid(("row",), (2048,)))
+    monkeypatch.setattr(plugin, "GRID", plugin.FactorGrid(("row",), (2048,)))  # type: ignore[attr-defined]
     packed = np.concatenate(list(plugin._packed(tmp_path / "small.npz")))
     assert (np.unpackbits(packed, axis=1).reshape(-1, 64, 64) == pictures).all()
 

@@ -106,7 +106,7 @@ def test_emulated_bfloat16_is_not_taken_for_the_real_one(monkeypatch: pytest.Mon
     from study.training.device import choose_precision
 
     asked: list[dict[str, bool]] = []
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **how: asked.append(how) or False)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **how: asked.append(how) or False)  # type: ignore[func-returns-value]
     assert choose_precision("auto", torch.device("cuda")) == torch.float32
     assert asked == [{"including_emulation": False}]
 
