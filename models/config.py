@@ -50,10 +50,12 @@ class Likelihood(Config):
     bernoulli  −log p = −[x log y + (1−x) log(1−y)], y the decoded pixel mean; x may be a grey level in [0, 1].
     gaussian   −log p = (x−y)²/(2·scale²) + log(scale·√(2π)).  scale = √½ makes the squared-error term Σ(x−y)², the
                "MSE + KL" of many tutorials, up to a constant.
+    calibrated a Gaussian whose σ is learned (σ-VAE, Rybkin et al. 2021): in every step the best one for the batch, σ² = its
+               mean squared error.  A finished model has the σ of its training images and is a plain `gaussian`.
     """
 
-    kind: Literal["bernoulli", "gaussian"] = "bernoulli"
-    scale: float = Field(default=math.sqrt(0.5), gt=0, description="σ of the Gaussian; ignored by bernoulli")
+    kind: Literal["bernoulli", "gaussian", "calibrated"] = "bernoulli"
+    scale: float = Field(default=math.sqrt(0.5), gt=0, description="σ of the Gaussian; ignored by the others")
 
 
 class Condition(Config):

@@ -13,14 +13,15 @@ Labels are not range-checked here, where a check would stall a GPU; `models.code
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.config import ARCHITECTURES, Condition, VAEConfig, resolve_options
-from models.elbo import gaussian_kl, reconstruction_nll, reparameterise
+from models.config import ARCHITECTURES, Condition, Likelihood, VAEConfig, resolve_options
+from models.elbo import best_variance, gaussian_kl, reconstruction_nll, reparameterise
 from models.errors import UserError
 
 __all__ = ["VAE", "Terms"]
@@ -43,6 +44,7 @@ class VAE(nn.Module):
         """Raises `UserError` for an unknown architecture or one that cannot do this image or latent size."""
         super().__init__()
         self.config = config
+        self.likelihood = config.likelihood
         plugin = ARCHITECTURES.load(config.architecture)
         options = resolve_options(ARCHITECTURES, config.architecture, config.architecture_options)
         channels, *size = config.image_shape
@@ -75,8 +77,22 @@ class VAE(nn.Module):
         """−log p(x|z) and KL(q(z|x) ‖ p(z)) for one batch and one sample z = mu + σ·noise of each image."""
         mu_BD, logvar_BD = self.encode(x_BCHW, condition_B)
         z_BD = reparameterise(mu_BD, logvar_BD, noise_BD)
-        nll_B = reconstruction_nll(self.config.likelihood, self.logits(z_BD, condition_B), x_BCHW)
+        nll_B = reconstruction_nll(self.likelihood, self.logits(z_BD, condition_B), x_BCHW)
         return Terms(nll_B, gaussian_kl(mu_BD, logvar_BD), mu_BD, logvar_BD, z_BD)
+
+    @torch.no_grad()
+    def calibrate(self, x_BCHW: Tensor, noise_BD: Tensor, condition_B: Tensor | None = None) -> None:
+        """Say in `config` which Gaussian a calibrated likelihood is by now: the best σ for these training images.
+
+        `config` is what the model is stored and evaluated with; training goes on with the likelihood it was built with.
+        """
+        if self.likelihood.kind != "calibrated":
+            return
+        z_BD = reparameterise(*self.encode(x_BCHW, condition_B), noise_BD)
+        squared_B = (self.decode(z_BD, condition_B) - x_BCHW).square().flatten(1).sum(1)
+        scale = best_variance(squared_B, math.prod(self.config.image_shape)).sqrt()
+        gaussian = Likelihood(kind="gaussian", scale=float(scale))
+        self.config = self.config.model_copy(update={"likelihood": gaussian})
 
     def _check(self, condition_B: Tensor | None) -> None:
         if (self.label is None) != (condition_B is None):

@@ -117,8 +117,11 @@ class Batches:
             order = self._order(epoch)
             self._epoch = epoch, upload(order, self.device) if self.images.resident else order
         rows = self._epoch[1][position * self.batch_size :][: self.batch_size]
-        labels = None if self.labels is None else self.labels[_on(self.device, rows)]
-        return self.images(rows), labels
+        return self.images(rows), self.labels_of(rows)
+
+    def labels_of(self, rows: Rows) -> Tensor | None:
+        """The labels (n,) of these rows on the device; None where the data have none."""
+        return None if self.labels is None else self.labels[_on(self.device, rows)]
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         """The rows of the part as this epoch goes through them."""

@@ -13,6 +13,7 @@ buys nothing.  A small C(t) or a large β(t) may keep a model at the mean image 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -60,7 +61,12 @@ class Scale:
     def of(cls, likelihood: Likelihood, x_BCHW: Tensor) -> Scale:
         """From some training images."""
         logits = (image.clamp(1e-6, 1 - 1e-6).logit().expand_as(x_BCHW) for image in (x_BCHW.mean(0, keepdim=True), x_BCHW))
-        return cls(*(float(reconstruction_nll(likelihood, each, x_BCHW).mean()) for each in logits))
+        worst, perfect = (float(reconstruction_nll(likelihood, each, x_BCHW).mean()) for each in logits)
+        if (
+            likelihood.kind == "calibrated"
+        ):  # ½ log of the squared error a pixel: the nats of its whole, at the first per cent's rate
+            perfect = worst - 0.5 * math.prod(x_BCHW.shape[1:])
+        return cls(worst, perfect)
 
     def informed(self, recon: float) -> float:
         """0 at the mean image, 1 at a perfect reconstruction.

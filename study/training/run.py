@@ -114,6 +114,7 @@ class Run:
             self.history.append(report)
             if self.status == "running":
                 self.ending = ending(training, self.history, self.scale, self.settled)
+            self._calibrate()
             if self.step in self._trunks and self.status == "running":
                 self.save(self._trunks[self.step])
             yield report
@@ -222,6 +223,16 @@ class Run:
             seconds=self.seconds,
         )
 
+    def _calibrate(self) -> None:
+        """Tell a model that learns its σ which one it has, from 1,000 training images (`VAE.calibrate`)."""
+        if self.model.likelihood.kind != "calibrated" or self.status == "diverged":
+            return
+        rows = self.dataset.sample("train", SCALE_IMAGES)
+        noise = torch.randn(len(rows), self.config.latent_dim, generator=torch.Generator().manual_seed(0)).to(self.device)
+        labels = None if self.model.label is None else self.batches.labels_of(rows)
+        self.model.eval().calibrate(self.batches.images(rows), noise, labels)
+        self.model.train()
+
     def _autocast(self) -> Any:
         if self.dtype == torch.float32:
             return nullcontext()
@@ -259,6 +270,7 @@ class Run:
         self.step, self.seconds = state["step"], state["seconds"]
         self.ending = Ending(state["status"], state["reason"])
         self.history = [Report(**row) for row in state["history"]]
+        self._calibrate()
 
 
 def _default_generator(device: torch.device) -> torch.Generator:
