@@ -14,6 +14,13 @@ from study.datasets import Dataset, load_dataset
 os.environ["VAE_OFFLINE"] = "1"  # here rather than in a fixture, so that every process a test starts inherits it
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """One thread a process, before torch is imported: the models of tests are so small that a second one costs more than it
+    gives, and under `pytest -n 2` they would fight.  Benchmarks keep the machine's."""
+    if "not benchmark" in config.option.markexpr:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The data folder of this machine (VAE_DATA, or `data/` in the repository)."""
