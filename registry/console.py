@@ -6,6 +6,7 @@ With `--json` a command prints one JSON document and nothing else.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -73,6 +74,9 @@ def make_console() -> Console:
 
 def run(app: Callable[[], object]) -> None:
     """Run `app` and end the process: 0 done, 2 the user can fix it (one line says how)."""
+    for stream in (sys.stdout, sys.stderr):  # a character that the terminal's encoding lacks must not end a job
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except UserError as error:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,11 @@ class StudyFolder:
                     self.path.rmdir()
             raise
         self.__dict__["record"] = record
+
+    def withdraw(self) -> None:
+        """Take away what `write` has made, as long as no trial was ever asked for."""
+        if not self.journal.is_file():
+            shutil.rmtree(self.path, ignore_errors=True)
 
     @property
     def name(self) -> str:

@@ -6,6 +6,7 @@
     diverged    the loss was no longer finite
     pruned      stopped by the study's scheduler
     failed      an exception, or a worker that died
+    rejected    the point breaks a rule of a plug-in: nothing was trained, and another point was asked for
 
 A trial that has no outcome is still waiting or running, or its driver died: `status_of` gives it a word as well.
 """
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ENDED", "OUTCOME", "Outcome", "Status", "interrupted", "is_usable", "outcome_of", "status_of", "usable_rows"]
 
-Status = Literal["complete", "stopped", "collapsed", "diverged", "pruned", "failed"]
+Status = Literal["complete", "stopped", "collapsed", "diverged", "pruned", "failed", "rejected"]
 ENDED: tuple[Status, ...] = get_args(Status)
 
 OUTCOME = "outcome"
@@ -76,6 +77,11 @@ class Outcome(Config):
     def pruned(cls, reason: str, **facts: Any) -> Outcome:
         """The study's scheduler stopped it."""
         return cls(status="pruned", reason=reason, **facts)
+
+    @classmethod
+    def rejected(cls, reason: str) -> Outcome:
+        """No configuration could be made of the point."""
+        return cls(status="rejected", reason=" ".join(reason.split())[:500])
 
     @property
     def usable(self) -> bool:

@@ -18,6 +18,8 @@ from study.records.folder import StudyRecord
 from study.records.outcome import Outcome
 from study.search.trial import TrialSpec, run_trial
 
+LONGEST = 40  # bytes of TMPDIR; Ray adds ray/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store
+
 __all__ = ["check_shared", "concurrency", "ray_cluster", "retrain"]
 
 
@@ -43,6 +45,7 @@ def ray_cluster(address: str | None, gpus_per_trial: float) -> Iterator[Any]:
         # Nothing of ours goes through the object store (data is memory-mapped), so it can stay small.
         # "local": an address in the environment, or another cluster on this machine, is not what was asked for.
         options |= {"address": "local", "include_dashboard": True, "object_store_memory": 100 * 2**20}
+        options |= _short_temporary_folder()
     else:
         options |= {"address": address}
     try:
@@ -56,6 +59,12 @@ def ray_cluster(address: str | None, gpus_per_trial: float) -> Iterator[Any]:
         yield context
     finally:
         ray.shutdown()
+
+
+def _short_temporary_folder() -> dict[str, Any]:
+    """/tmp where TMPDIR is long: Ray's sockets lie below it, and the system takes 107 bytes for a socket's path."""
+    wanted = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or ""
+    return {"_temp_dir": "/tmp/ray"} if len(os.fsencode(wanted)) > LONGEST else {}
 
 
 def _silence() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +21,11 @@ from study.records.tables import read_table, write_tables
 from study.records.winners import MOST, candidates, front_of
 from study.search.cluster import ray_cluster
 from study.search.confirm import confirm, shrinkage_table
+from study.search.healing import heal
+from study.search.interruption import interruptible, watched
 from study.search.journal import finished_trials, load_optuna_study
+from study.search.knobs import check_knobs
+from study.search.owner import owned
 from study.search.screen import Screen
 from study.search.tune import search
 
@@ -37,28 +44,49 @@ def search_and_publish(
 
     confirm_seeds: train the front again with so many fresh seeds.
     """
-    optuna_study = load_optuna_study(folder)
     began = time.monotonic()
-    with ray_cluster(address, folder.record.gpus_per_trial) as context:
+    with owned(folder):
+        _search(folder, address, console, confirm_seeds)
+    console.print(f"search finished after {duration(time.monotonic() - began)}")
+    conclude(folder, registry, console)
+
+
+def _search(folder: StudyFolder, address: str | None, console: Console, confirm_seeds: int) -> None:
+    healed = heal(folder.journal)
+    if healed:
+        console.print(f"note: {healed}")
+    with ExitStack() as stack:
+        try:
+            context = stack.enter_context(ray_cluster(address, folder.record.gpus_per_trial))
+            optuna_study = load_optuna_study(folder)
+            check_knobs(optuna_study, folder.space(), folder.record.budget.steps)
+        except UserError:
+            folder.withdraw()  # a study that never started leaves nothing behind
+            raise
         _say_dashboard(console, context, folder)
 
         def refresh() -> None:
             write_tables(folder, optuna_study.get_trials(deepcopy=False))
 
+        raylet = None if address else context.address_info.get("raylet_socket_name")
         try:
-            with Screen(folder.record, finished_trials(optuna_study), refresh, console) as screen:
-                search(folder, folder.space(), optuna_study, screen)
-        except KeyboardInterrupt:
+            with interruptible(), watched(raylet) as gone:
+                with Screen(folder.record, finished_trials(optuna_study), refresh, console) as screen:
+                    search(folder, folder.space(), optuna_study, screen)
+                if confirm_seeds:
+                    refresh()
+                    _confirm(folder, confirm_seeds, console)
+        except KeyboardInterrupt as stop:
             refresh()
             done = len(finished_trials(optuna_study))
-            console.print(f"stopped after {done} of {folder.record.trials} trials; nothing is lost. Go on with:")
+            why = "Ray has gone: " if gone.is_set() else ""
+            console.print(f"{why}stopped after {done} of {folder.record.trials} trials; nothing is lost. Go on with:")
             console.print(f"  python -m study.run --resume {_shown(folder)}")
-            raise SystemExit(130) from None
+            if gone.is_set():  # without its raylet Ray's own shutdown waits for minutes
+                sys.stdout.flush()
+                os._exit(1)
+            raise SystemExit(getattr(stop, "status", 130)) from None
         refresh()
-        if confirm_seeds:
-            _confirm(folder, confirm_seeds, console)
-    console.print(f"search finished after {duration(time.monotonic() - began)}")
-    conclude(folder, registry, console)
 
 
 def conclude(folder: StudyFolder, registry: Path, console: Console) -> None:

@@ -20,7 +20,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from study.records.folder import StudyFolder, StudyRecord
-from study.records.outcome import OUTCOME, Outcome, interrupted, outcome_of
+from study.records.outcome import OUTCOME, Outcome, interrupted, outcome_of, status_of
 from study.search.starts import start_points
 from study.spaces import LoadedSpace
 
@@ -49,8 +49,9 @@ def load_optuna_study(folder: StudyFolder) -> optuna.Study:
 
 
 def finished_trials(optuna_study: optuna.Study) -> list[FrozenTrial]:
-    """Trials that count towards the target: all that ended, but for interrupted ones, which are tried again."""
-    return [t for t in optuna_study.get_trials(deepcopy=False) if t.state.is_finished() and not interrupted(t)]
+    """Trials that count towards the target: all that ended but rejected points and interrupted ones, which are tried again."""
+    ended = [trial for trial in optuna_study.get_trials(deepcopy=False) if trial.state.is_finished()]
+    return [trial for trial in ended if status_of(trial) not in ("interrupted", "rejected")]
 
 
 def reconcile(optuna_study: optuna.Study, record: StudyRecord) -> None:
@@ -90,6 +91,6 @@ def _tell_state(optuna_study: optuna.Study, number: int, record: StudyRecord, ou
     values = outcome.searched(record.metrics)
     if outcome.status in ("pruned", "diverged"):
         return optuna_study.tell(number, state=TrialState.PRUNED, skip_if_finished=True)
-    if outcome.status == "failed" or values is None:
+    if outcome.status in ("failed", "rejected") or values is None:
         return optuna_study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
     return optuna_study.tell(number, values, skip_if_finished=True)

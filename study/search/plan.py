@@ -22,6 +22,7 @@ from study.evaluate import check_metrics
 from study.metrics import direction
 from study.records.folder import Settings, StudyRecord
 from study.records.provenance import git_state, library_versions, now
+from study.search.knobs import check_names
 from study.search.samplers import SAMPLERS
 from study.search.schedulers import SCHEDULERS
 from study.search.starts import STARTS
@@ -52,6 +53,7 @@ def plan(request: Request) -> tuple[StudyRecord, Dataset]:
     for what, choices in (("sampler", SAMPLERS), ("scheduler", SCHEDULERS), ("start", STARTS)):
         _choice(what, getattr(request, what), choices)
     space = load_space(request.space, request.paired)
+    check_names(space, steps=1)
     gpus = _gpus(request)
     budget_name = request.budget or ("full" if gpus else "laptop")
     budget = space.budget(budget_name)

@@ -35,6 +35,7 @@ from study.spaces import LoadedSpace
 
 __all__ = ["search"]
 
+PATIENCE = 100  # rejected points in a row
 WORKER_DIED = "the worker process died twice (killed, or out of memory)"
 
 
@@ -100,6 +101,7 @@ class AskTell(Searcher):
         self.optuna_study, self.record, self.make_spec, self.events = optuna_study, folder.record, make_spec, events
         self.trials: dict[str, tuple[optuna.Trial, TrialSpec]] = {}
         self.leftovers = Leftovers(folder.path)
+        self.refused: UserError | None = None
 
     def set_search_properties(self, *_: Any, **__: Any) -> bool:
         """The study knows its metrics already."""
@@ -107,11 +109,22 @@ class AskTell(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any]:
         """A point, as the configuration of a `TrialActor`."""
-        trial = self.optuna_study.ask()
-        spec = self.make_spec(trial)
+        trial, spec = self._ask()
         self.trials[trial_id] = trial, spec
         self.events.started(trial.number, trial.params)
         return {"trial": trial.number, "spec": spec.model_dump_json(), "reused": self.record.reuse_actors}
+
+    def _ask(self) -> tuple[optuna.Trial, TrialSpec]:
+        """The next point that is a configuration.  Raises `UserError` when a hundred in a row break a rule."""
+        for _ in range(PATIENCE):
+            trial = self.optuna_study.ask()
+            try:
+                return trial, self.make_spec(trial)
+            except UserError as broken:
+                tell(self.optuna_study, trial, self.record, Outcome.rejected(str(broken)))
+                reason = str(broken)
+        self.refused = UserError(f"{PATIENCE} points in a row break a rule of their plug-ins, the last one: {reason}")
+        raise self.refused
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """A report in the middle."""
@@ -167,9 +180,12 @@ def search(folder: StudyFolder, space: LoadedSpace, optuna_study: optuna.Study, 
         return
     optuna_study.sampler = make_sampler(record, len(optuna_study.get_trials(deepcopy=False)))
     (folder.path / "logs").mkdir(exist_ok=True)
+    searcher = AskTell(optuna_study, folder, _spec_maker(folder, space), events)
     try:
-        _tuner(folder, AskTell(optuna_study, folder, _spec_maker(folder, space), events), left).fit()
+        _tuner(folder, searcher, left).fit()
     except TuneError as error:  # Tune wraps what a callback raises into text; a full disk is the user's to fix
+        if searcher.refused is not None:
+            raise searcher.refused from None
         last = str(error).strip().splitlines()[-1]
         if "[Errno" in last:
             raise UserError(f"the search stopped ({last}); mend it and go on with --resume {record.name}") from None

@@ -184,6 +184,12 @@ def test_a_study_killed_in_the_middle_resumes(tmp_path: Path, data_folder: Path,
         (["--space", "dsprites_capacity", "--gpus-per-trial", "0.5"], "needs a GPU"),
         (["--space", "dsprites_capacity", "--dataset", "digits"], "needs ground-truth factors"),
         (["--space", "dsprites_capacity", "--address", "127.0.0.1:1"], "no Ray cluster answers at 127.0.0.1:1"),
+        (["--space", "dsprites_capacity", "--address", "ray://127.0.0.1:1"], "is for Ray's client"),
+        (["--space", "dsprites_capacity", "--metrics", "recon,recon"], "each searched metric must be named once"),
+        (["--space", "dsprites_capacity", "--cpus-per-trial", "4096"], "--cpus-per-trial must be at most this machine's"),
+        (["--resume", "taken", "--seed", "9", "--sampler", "random"], "so --seed, --sampler cannot apply"),
+        (["--resume", "taken", "--trials", "9"], "--extend STUDY --trials N adds trials"),
+        (["--extend", "taken", "--metrics", "mig"], "so --metrics cannot apply"),
         (["--resume", "absent"], "absent is not a study"),
         (["--resume", "taken"], "not a study record of this version"),
     ],
@@ -262,3 +268,42 @@ def test_a_knob_that_is_not_there_cannot_be_paired(tmp_path: Path) -> None:
     assert shown.returncode == 2
     assert "space dsprites_capacity has no knob 'colour' to pair by; it has architecture" in " ".join(shown.stderr.split())
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_as_ctrl_c_does(
+    number: signal.Signals, status: int, tmp_path: Path, data_folder: Path, dsprites: object
+) -> None:
+    start = ("--space", "dsprites_capacity", "--budget", "smoke", "--trials", "4", "--name", "told", "--data", data_folder)
+    command = [*COMMAND, *map(str, (*start, "--out", tmp_path, "--registry", tmp_path / "_registry"))]
+    driver = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    log = tmp_path / "told" / "logs" / "trial-000.log"
+    deadline = time.monotonic() + 180
+    while not log.is_file() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    driver.send_signal(number)
+    printed, _ = driver.communicate(timeout=120)
+    assert driver.returncode == status, printed
+    assert "nothing is lost. Go on with:\n  python -m study.run --resume" in printed
+    trials = load_optuna_study(StudyFolder(tmp_path / "told")).trials
+    assert not [trial for trial in trials if trial.state.name == "RUNNING"]
+
+
+@pytest.mark.slow
+def test_a_study_without_its_raylet_ends_soon_and_goes_on(tmp_path: Path, data_folder: Path, dsprites: object) -> None:
+    places = ("--out", tmp_path, "--registry", tmp_path / "_registry")
+    start = ("--space", "dsprites_capacity", "--budget", "smoke", "--trials", "3", "--name", "cut", "--data", data_folder)
+    command = [*COMMAND, *map(str, (*start, *places))]
+    driver = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    deadline = time.monotonic() + 180
+    while not (tmp_path / "cut" / "logs" / "trial-000.log").is_file() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    raylet = [child for child in psutil.Process(driver.pid).children(recursive=True) if child.name() == "raylet"]
+    assert len(raylet) == 1
+    raylet[0].kill()
+    printed, _ = driver.communicate(timeout=60)
+    assert driver.returncode == 1 and "Ray has gone: stopped after" in printed, printed
+    done = call("--resume", "cut", *places)
+    assert done.returncode == 0, done.stdout + done.stderr
+    states = Counter(t.state.name for t in load_optuna_study(StudyFolder(tmp_path / "cut")).trials)
+    assert states["COMPLETE"] == 3 and set(states) <= {"COMPLETE", "FAIL"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,14 @@ from models.errors import UserError
 from study.records.folder import StudyFolder, StudyRecord
 from study.records.outcome import OUTCOME, Outcome
 from study.records.tables import read_table, trial_rows, write_tables
+from study.search.events import Events
 from study.search.journal import enqueue_start, finished_trials, load_optuna_study, reconcile, tell
+from study.search.knobs import check_knobs, check_names
 from study.search.plan import check_address
 from study.search.samplers import SAMPLERS, make_sampler
 from study.search.starts import start_points
+from study.search.trial import TrialSpec, spec_of
+from study.search.tune import AskTell
 from study.spaces import load_space
 
 
@@ -105,6 +110,60 @@ def test_a_result_that_was_stored_is_told_and_not_trained_again(folder: StudyFol
     reconcile(again, folder.record)
     assert [t.state for t in again.trials] == [TrialState.COMPLETE]
     assert again.trials[0].values == [100.0, 0.1]
+
+
+def test_a_point_that_breaks_a_rule_is_told_and_another_one_asked_for(folder: StudyFolder) -> None:
+    optuna_study = load_optuna_study(folder)
+    space = load_space("dsprites_capacity")
+    broken = iter([True, True, False])
+
+    def make_spec(trial: optuna.Trial) -> TrialSpec:
+        config = space.configure(trial, 10)
+        if next(broken):
+            raise UserError("low <= high must hold")
+        return spec_of(folder, trial.number, config)
+
+    suggested = AskTell(optuna_study, folder, make_spec, Events()).suggest("a")
+    assert suggested["trial"] == 2
+    assert [trial.state for trial in optuna_study.trials] == [TrialState.FAIL, TrialState.FAIL, TrialState.RUNNING]
+    assert trial_rows(optuna_study.trials)[0]["status"] == "rejected"
+    assert finished_trials(optuna_study) == []
+    reconcile(optuna_study, folder.record)
+    assert [trial.user_attrs.get("retry_of") for trial in optuna_study.trials] == [None, None, None, 2]
+
+
+def test_a_hundred_broken_points_end_the_search(folder: StudyFolder) -> None:
+    def make_spec(trial: optuna.Trial) -> TrialSpec:
+        raise UserError("never")
+
+    searcher = AskTell(load_optuna_study(folder), folder, make_spec, Events())
+    with pytest.raises(UserError, match="100 points in a row break a rule of their plug-ins, the last one: never"):
+        searcher.suggest("a")
+
+
+def test_a_changed_space_is_named_and_not_searched(folder: StudyFolder) -> None:
+    optuna_study = load_optuna_study(folder)
+    space = load_space("dsprites_capacity")
+    ask(optuna_study)
+    check_knobs(optuna_study, space, 100)
+    fewer = replace(space, suggest=lambda trial: {"latent_dim": trial.suggest_categorical("architecture", ["mlp"]) and 4})
+    with pytest.raises(UserError, match=r"has changed since this study began: architecture had the choices .*latent_dim is gone"):
+        check_knobs(optuna_study, fewer, 100)
+
+
+@pytest.mark.parametrize(
+    ("knob", "choices", "says"),
+    [("steps", ["a"], "must not be named like the column steps"), ("size", [1, "two"], "choices of size must be of one type")],
+)
+def test_knobs_that_no_table_can_hold(knob: str, choices: list[Any], says: str) -> None:
+    space = load_space("dsprites_capacity")
+
+    def suggest(trial: optuna.Trial) -> dict[str, Any]:
+        trial.suggest_categorical(knob, choices)
+        return {}
+
+    with pytest.raises(UserError, match=says):
+        check_names(replace(space, suggest=suggest, space=replace(space.space, start=())), 1)
 
 
 def test_start_points_are_enqueued_once_and_no_more_than_trials(folder: StudyFolder) -> None:

@@ -1,0 +1,81 @@
+"""Ways in which a running study is told to stop: Ctrl-C, a scheduler's SIGTERM, a closed terminal's SIGHUP, Ray's own death.
+
+All of them end alike: what has been told stays told, and the command that goes on is printed.
+"""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+__all__ = ["Stop", "interruptible", "watched"]
+
+PATIENCE = 3  # looks in a row at which Ray must be gone
+SECONDS = 2.0
+
+
+class Stop(KeyboardInterrupt):
+    """A signal other than Ctrl-C's.  status: what the process ends with, 128 + the signal's number, as shells have it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.status = 128 + number
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGTERM and SIGHUP raise `Stop` in here.  Enter it after Ray has started, which sets handlers of its own."""
+
+    def stop(number: int, _: Any) -> None:
+        for each in handled:
+            signal.signal(each, signal.SIG_IGN)  # from now on: a second one must not cut the telling short
+        raise Stop(number)
+
+    handled = [signal.SIGTERM, signal.SIGHUP]
+    before = {each: signal.signal(each, stop) for each in handled}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            if signal.getsignal(each) is stop:
+                signal.signal(each, handler)
+
+
+@contextmanager
+def watched(raylet: str | None) -> Iterator[threading.Event]:
+    """Interrupts the main thread when the raylet that listens at this socket has gone, and sets the event.
+
+    Ray itself would wait for minutes.  None, a cluster whose raylet is not here: nothing is watched.
+    """
+    gone, done = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        missed = 0
+        while not done.wait(SECONDS):
+            missed = 0 if _listens(raylet) else missed + 1
+            if missed == PATIENCE:
+                gone.set()
+                _thread.interrupt_main()
+                return
+
+    thread = threading.Thread(target=watch, name="raylet-watch", daemon=True)
+    if raylet is not None:
+        thread.start()
+    try:
+        yield gone
+    finally:
+        done.set()
+
+
+def _listens(path: str | None) -> bool:
+    with socket.socket(socket.AF_UNIX) as attempt, contextlib.suppress(OSError):
+        attempt.settimeout(1)
+        attempt.connect(str(path))
+        return True
+    return False
