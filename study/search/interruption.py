@@ -12,6 +12,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 __all__ = ["Stop", "interruptible", "watched"]
@@ -20,27 +21,32 @@ PATIENCE = 3  # looks in a row at which Ray must be gone
 SECONDS = 2.0
 
 
-class Stop(KeyboardInterrupt):
-    """A signal other than Ctrl-C's.  status: what the process ends with, 128 + the signal's number, as shells have it."""
+@dataclass
+class Stop:
+    """How a study was told to stop.  status: what the process ends with, 128 + the signal's number, as shells have it."""
 
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.status = 128 + number
+    status: int = 128 + signal.SIGINT
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """SIGTERM and SIGHUP raise `Stop` in here.  Enter it after Ray has started, which sets handlers of its own."""
+def interruptible() -> Iterator[Stop]:
+    """SIGTERM and SIGHUP raise KeyboardInterrupt in here, as Ctrl-C does; what is yielded knows which it was.
+
+    Enter it after Ray has started, which sets handlers of its own.  (An exception of our own would not do: Tune catches
+    KeyboardInterrupt and raises another one.)
+    """
+    told = Stop()
 
     def stop(number: int, _: Any) -> None:
         for each in handled:
             signal.signal(each, signal.SIG_IGN)  # from now on: a second one must not cut the telling short
-        raise Stop(number)
+        told.status = 128 + number
+        raise KeyboardInterrupt
 
     handled = [signal.SIGTERM, signal.SIGHUP]
     before = {each: signal.signal(each, stop) for each in handled}
     try:
-        yield
+        yield told
     finally:
         for each, handler in before.items():
             if signal.getsignal(each) is stop:

@@ -70,13 +70,13 @@ def _search(folder: StudyFolder, address: str | None, console: Console, confirm_
 
         raylet = None if address else context.address_info.get("raylet_socket_name")
         try:
-            with interruptible(), watched(raylet) as gone:
+            with interruptible() as told, watched(raylet) as gone:
                 with Screen(folder.record, finished_trials(optuna_study), refresh, console) as screen:
                     search(folder, folder.space(), optuna_study, screen)
                 if confirm_seeds:
                     refresh()
                     _confirm(folder, confirm_seeds, console)
-        except KeyboardInterrupt as stop:
+        except KeyboardInterrupt:
             refresh()
             done = len(finished_trials(optuna_study))
             why = "Ray has gone: " if gone.is_set() else ""
@@ -85,7 +85,7 @@ def _search(folder: StudyFolder, address: str | None, console: Console, confirm_
             if gone.is_set():  # without its raylet Ray's own shutdown waits for minutes
                 sys.stdout.flush()
                 os._exit(1)
-            raise SystemExit(getattr(stop, "status", 130)) from None
+            raise SystemExit(told.status) from None
         refresh()
 
 
