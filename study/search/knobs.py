@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from models.errors import UserError
 from study.records.columns import TRIAL, facts
@@ -45,15 +45,40 @@ def check_names(space: LoadedSpace, steps: int) -> None:
                 raise UserError(f"space {space.name}: choices of {name} must be of one type, but got {distribution.choices}")
 
 
+class _Probe:
+    """Answers a space from a point, as far as its knobs still take the point's values, and remembers what was asked for."""
+
+    def __init__(self, point: Mapping[str, Any]) -> None:
+        self.point = point
+        self.params: dict[str, Any] = {}
+        self.distributions: dict[str, BaseDistribution] = {}
+
+    def suggest_float(self, name: str, low: float, high: float, **how: Any) -> float:
+        return float(self._number(name, FloatDistribution(low, high, **how), low, high))
+
+    def suggest_int(self, name: str, low: int, high: int, **how: Any) -> int:
+        return int(self._number(name, IntDistribution(low, high, **how), low, high))
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        value = self.point.get(name)
+        return self._answer(name, CategoricalDistribution(choices), value if value in choices else choices[0])
+
+    def _number(self, name: str, distribution: BaseDistribution, low: float, high: float) -> Any:
+        value = self.point.get(name)
+        fits = isinstance(value, (int, float)) and low <= value <= high
+        return self._answer(name, distribution, value if fits else low)
+
+    def _answer(self, name: str, distribution: BaseDistribution, value: Any) -> Any:
+        self.params[name], self.distributions[name] = value, distribution
+        return value
+
+
 def _distributions(space: LoadedSpace, point: Mapping[str, Any], steps: int) -> dict[str, BaseDistribution]:
-    """What the space asks for at this point; knobs that the point leaves open are drawn at random."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    probe = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    probe.enqueue_trial(dict(point))
-    trial = probe.ask()
+    """What the space asks for at this point."""
+    probe = _Probe(point)
     with contextlib.suppress(UserError):  # the point may break a rule of a plug-in; what has been asked until then is known
-        space.configure(trial, steps)
-    return trial.distributions
+        space.configure(probe, steps)
+    return probe.distributions
 
 
 def _change(name: str, before: BaseDistribution, now: Mapping[str, BaseDistribution]) -> str:
