@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from models.vae import VAE
 
-__all__ = ["he_initialise"]
+__all__ = ["he_initialise", "start_at_mean_pixel"]
 
 Layer = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
 DARKEST = 1e-3  # a channel that is black in all images gets a finite bias
@@ -32,6 +32,12 @@ def he_initialise(model: VAE, x_BCHW: Tensor) -> None:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+    start_at_mean_pixel(model, x_BCHW)
+
+
+@torch.no_grad()
+def start_at_mean_pixel(model: VAE, x_BCHW: Tensor) -> None:
+    """Set the decoder's last bias alone: the half of the cure that leaves the weights as they were drawn."""
     last = _layers(model.decoder)[-1]
     assert last.bias is not None, "a decoder ends with a biased layer"
     logit_C = x_BCHW.mean((0, 2, 3)).clamp(DARKEST, 1 - DARKEST).logit()

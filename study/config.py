@@ -25,8 +25,9 @@ class Training(Config):
                  one_cycle (Smith & Topin 2018: up to learning_rate over the first 30 %, then down to lr_final, cosine)
     precision    auto: bfloat16 where CPU or GPU has it in hardware, else float32
     compile      torch.compile for the networks; auto: on CUDA, for runs long enough to earn the compilation back
-    initialisation   he (`models.initialisation`), which every space takes, or PyTorch's own, which the sources had.  A
-                     configuration that does not say means torch, and torch is not written down: digests stay what they were
+    initialisation   he (`models.initialisation`), which every space takes, or PyTorch's own, which the sources had, or that
+                     with the decoder's last bias at the mean pixel.  A configuration that does not say means torch, and
+                     torch is not written down: digests stay what they were
     """
 
     steps: int = Field(ge=1)
@@ -40,7 +41,7 @@ class Training(Config):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     compile: Literal["auto", "never", "always"] = "auto"
     patience: int | None = Field(default=None, ge=1, description="early stopping: reports without a better training loss")
-    initialisation: Literal["torch", "he"] = Field(default="torch", exclude_if=lambda kind: kind == "torch")
+    initialisation: Literal["torch", "mean_pixel", "he"] = Field(default="torch", exclude_if=lambda kind: kind == "torch")
 
 
 class ConditionKind(Config):

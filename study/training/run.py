@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.files import write_atomically
-from models.initialisation import he_initialise
+from models.initialisation import he_initialise, start_at_mean_pixel
 from models.objectives import build_objective
 from models.vae import VAE, Terms
 from study.config import Training, TrialConfig
@@ -42,6 +42,7 @@ __all__ = ["Report", "Run"]
 
 CHUNK = 50  # steps between two looks at the loss: a diverged run costs at most this many steps more
 SCALE_IMAGES = 1000  # training images whose mean says where to start and what no information costs
+START = {"he": he_initialise, "mean_pixel": start_at_mean_pixel}
 
 
 @dataclass
@@ -69,8 +70,8 @@ class Run:
         x = self.batches.images(self.dataset.sample("train", SCALE_IMAGES))
         self.scale = Scale.of(self.config.likelihood, x)
         self.model = VAE(model_config)
-        if training.initialisation == "he":
-            he_initialise(self.model, x.cpu())
+        if training.initialisation != "torch":
+            START[training.initialisation](self.model, x.cpu())
         self.model.to(self.device).to(memory_format=torch.channels_last)
         train_size = len(self.dataset.parts["train"])
         self.objective = build_objective(

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from models.config import ARCHITECTURES, Condition
-from models.initialisation import DARKEST, he_initialise
+from models.initialisation import DARKEST, he_initialise, start_at_mean_pixel
 from models.vae import VAE
 from tests.models.helpers import images, noise, small_config
 
@@ -43,6 +43,16 @@ def test_the_first_guess_is_the_mean_pixel(name: str, shape: tuple[int, int, int
     with torch.no_grad():
         guess = model.logits(torch.zeros(1, 5)).mean((0, 2, 3))  # no latent, no bias: all that is left is the last bias
     torch.testing.assert_close(guess, torch.full((shape[0],), math.log(0.05 / 0.95)), atol=0.05, rtol=0)
+
+
+@every_architecture
+def test_the_mean_pixel_alone_leaves_the_weights(name: str) -> None:
+    torch.manual_seed(0)
+    model = VAE(small_config(name, (1, 32, 32)))
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    start_at_mean_pixel(model, 0.1 * images(64, (1, 32, 32)))
+    changed = [key for key, value in model.state_dict().items() if not torch.equal(value, before[key])]
+    assert len(changed) == 1 and changed[0].startswith("decoder") and changed[0].endswith("bias")
 
 
 @every_architecture
