@@ -30,7 +30,11 @@ METRIC = Metric(
 
 
 def active_units(mu: NDArray[np.floating], kl_ND: NDArray[np.floating], threshold: float = 0.01) -> tuple[int, int]:
-    """Latents in use by KL and by variance, from posterior means and KLs, each (N, D)."""
+    """Latents in use by KL and by variance, from posterior means and KLs, each (N, D).
+
+    >>> active_units(np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([[0.5, 0.001], [0.7, 0.002]]))
+    (1, 1)
+    """
     by_kl = int((np.mean(kl_ND, axis=0) > threshold).sum())
     by_variance = int((np.var(mu, axis=0, dtype=np.float64) > threshold).sum())
     return by_kl, by_variance

@@ -49,6 +49,11 @@ def dci(
     """DCI: fitted on codes (N, D), D ≥ 2, and factors (N, F), F ≥ 2; scored on others.
 
     Raises `UserError` for input that breaks a rule.
+
+    >>> factors = np.stack(np.unravel_index(np.arange(64), (4, 4, 4)), axis=1)
+    >>> own = factors.astype(float)  # a latent for each factor
+    >>> [round(value, 2) for value in dci(own, factors, own, factors)]
+    [1.0, 1.0, 1.0]
     """
     check_codes(codes, factors, least_latents=2, least_factors=2)
     check_codes(test_codes, test_factors, least_latents=2, least_factors=2)

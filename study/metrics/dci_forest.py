@@ -50,6 +50,14 @@ def dci_forest(
     """DCI: fitted on codes (N, D), D ≥ 2, and factors (N, F), F ≥ 2; scored on others.
 
     Raises `UserError` for input that breaks a rule.
+
+    >>> factors = np.stack(np.unravel_index(np.arange(216), (6, 6, 6)), axis=1)
+    >>> own = factors.astype(float)  # a latent for each factor
+    >>> mixed = own @ np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]])  # every latent holds two or three
+    >>> [round(value, 2) for value in dci_forest(own, factors, own, factors)]
+    [1.0, 1.0, 1.0]
+    >>> [round(value, 2) for value in dci_forest(mixed, factors, mixed, factors)]
+    [0.14, 0.14, 0.99]
     """
     check_codes(codes, factors, least_latents=2, least_factors=2)
     check_codes(test_codes, test_factors, least_latents=2, least_factors=2)

@@ -46,7 +46,16 @@ def explicitness(
     test_codes: NDArray[np.floating],
     test_factors: NDArray[np.integer],
 ) -> float:
-    """Explicitness: fitted on codes (N, D) and factors (N, F), scored on others.  Raises `UserError` for broken rules."""
+    """Explicitness: fitted on codes (N, D) and factors (N, F), scored on others.  Raises `UserError` for broken rules.
+
+    >>> factors = np.stack(np.unravel_index(np.arange(216), (6, 6, 6)), axis=1)
+    >>> own = factors.astype(float)  # a latent for each factor
+    >>> mixed = own @ np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]])  # every latent holds two or three
+    >>> explicitness(own, factors, own, factors), explicitness(mixed, factors, mixed, factors)  # mixing is no loss
+    (1.0, 1.0)
+    >>> round(explicitness(own[:, :1], factors, own[:, :1], factors), 2)  # two of three factors are at chance
+    0.67
+    """
     check_codes(codes, factors)
     check_codes(test_codes, test_factors)
     scaler = StandardScaler().fit(codes)

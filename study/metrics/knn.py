@@ -37,7 +37,13 @@ def knn(
     test_factors: NDArray[np.integer],
     neighbours: int = 10,
 ) -> float:
-    """Accuracy: neighbours among codes (N, D) with factors (N, F), scored on others.  Raises `UserError` for broken rules."""
+    """Accuracy: neighbours among codes (N, D) with factors (N, F), scored on others.  Raises `UserError` for broken rules.
+
+    >>> factors = np.stack(np.unravel_index(np.arange(216), (6, 6, 6)), axis=1)
+    >>> own = factors.astype(float)  # a latent for each factor
+    >>> round(knn(own, factors, own, factors), 2), round(knn(own[:, :1], factors, own[:, :1], factors), 2)
+    (0.99, 0.44)
+    """
     check_codes(codes, factors, least_points=neighbours)
     check_codes(test_codes, test_factors)
     target = factors[:, 0] if factors.shape[1] == 1 else factors

@@ -35,7 +35,14 @@ METRIC = Metric(
 
 
 def mig(codes: NDArray[np.floating], factors: NDArray[np.integer]) -> float:
-    """MIG of codes (N, D), D ≥ 2, and integer factors (N, F).  Raises `UserError` for input that breaks a rule."""
+    """MIG of codes (N, D), D ≥ 2, and integer factors (N, F).  Raises `UserError` for input that breaks a rule.
+
+    >>> factors = np.stack(np.unravel_index(np.arange(216), (6, 6, 6)), axis=1)
+    >>> own = factors.astype(float)  # a latent for each factor
+    >>> mixed = own @ np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]])  # every latent holds two or three
+    >>> round(mig(own, factors), 2), round(mig(mixed, factors), 2)
+    (1.0, 0.25)
+    """
     check_codes(codes, factors, least_latents=2)
     return float(gaps(codes, factors).mean())
 

@@ -31,7 +31,14 @@ METRIC = Metric(
 
 
 def mig_quantile(codes: NDArray[np.floating], factors: NDArray[np.integer]) -> float:
-    """MIG of the ranks of codes (N, D), D ≥ 2, and integer factors (N, F).  Raises `UserError` for broken rules."""
+    """MIG of the ranks of codes (N, D), D ≥ 2, and integer factors (N, F).  Raises `UserError` for broken rules.
+
+    >>> factors = np.stack(np.unravel_index(np.arange(216), (6, 6, 6)), axis=1)
+    >>> own = factors.astype(float)  # a latent for each factor
+    >>> mixed = own @ np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]])  # every latent holds two or three
+    >>> round(mig_quantile(own, factors), 2), round(mig_quantile(mixed, factors), 2)
+    (1.0, 0.24)
+    """
     check_codes(codes, factors, least_latents=2)
     return float(gaps(rankdata(codes, axis=0), factors).mean())
 

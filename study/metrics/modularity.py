@@ -32,7 +32,14 @@ METRIC = Metric(
 
 
 def modularity(codes: NDArray[np.floating], factors: NDArray[np.integer]) -> float:
-    """Modularity of codes (N, D) and integer factors (N, F), F ≥ 2.  Raises `UserError` for input that breaks a rule."""
+    """Modularity of codes (N, D) and integer factors (N, F), F ≥ 2.  Raises `UserError` for input that breaks a rule.
+
+    >>> factors = np.stack(np.unravel_index(np.arange(216), (6, 6, 6)), axis=1)
+    >>> own = factors.astype(float)  # a latent for each factor
+    >>> mixed = own @ np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]])  # every latent holds two or three
+    >>> round(modularity(own, factors), 2), round(modularity(mixed, factors), 2)
+    (1.0, 0.17)
+    """
     check_codes(codes, factors, least_factors=2)
     return float(modularities(codes, factors).mean())
 

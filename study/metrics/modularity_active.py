@@ -31,7 +31,14 @@ METRIC = Metric(
 
 
 def modularity_active(codes: NDArray[np.floating], factors: NDArray[np.integer]) -> float:
-    """Of codes (N, D) and integer factors (N, F), F ≥ 2.  Raises `UserError` for input that breaks a rule."""
+    """Of codes (N, D) and integer factors (N, F), F ≥ 2.  Raises `UserError` for input that breaks a rule.
+
+    >>> factors = np.stack(np.unravel_index(np.arange(216), (6, 6, 6)), axis=1)
+    >>> own = factors.astype(float)  # a latent for each factor
+    >>> unused = np.zeros((216, 1))
+    >>> round(modularity_active(np.hstack([own, unused]), factors), 2)
+    1.0
+    """
     check_codes(codes, factors, least_factors=2)
     active = np.std(codes, axis=0, ddof=1, dtype=np.float64) >= ACTIVE
     return float(modularities(codes[:, active], factors).mean()) if active.any() else 0.0

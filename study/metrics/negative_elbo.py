@@ -30,7 +30,11 @@ METRIC = Metric(
 
 
 def negative_elbo(nll_N: NDArray[np.floating], kl_ND: NDArray[np.floating]) -> float:
-    """Nats per image, from −log p(x|z) of each image (N,) and the KL of each image and latent (N, D)."""
+    """Nats per image, from −log p(x|z) of each image (N,) and the KL of each image and latent (N, D).
+
+    >>> negative_elbo(np.array([100.0, 80.0]), np.array([[10.0, 0.0], [8.0, 2.0]]))
+    100.0
+    """
     return float(np.mean(nll_N) + np.sum(kl_ND, axis=1).mean())
 
 

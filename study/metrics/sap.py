@@ -43,7 +43,14 @@ def sap(
     test_codes: NDArray[np.floating],
     test_factors: NDArray[np.integer],
 ) -> float:
-    """SAP: fitted on codes (N, D), D ≥ 2, and factors (N, F); scored on others.  Raises `UserError` for broken rules."""
+    """SAP: fitted on codes (N, D), D ≥ 2, and factors (N, F); scored on others.  Raises `UserError` for broken rules.
+
+    >>> factors = np.stack(np.unravel_index(np.arange(216), (6, 6, 6)), axis=1)
+    >>> own = factors.astype(float)  # a latent for each factor
+    >>> mixed = own @ np.array([[1, 1, 1], [1, -1, 0], [1, 1, -2]])  # every latent holds two or three
+    >>> round(sap(own, factors, own, factors), 2), round(sap(mixed, factors, mixed, factors), 2)
+    (0.5, 0.04)
+    """
     check_codes(codes, factors, least_latents=2)
     check_codes(test_codes, test_factors, least_latents=2)
     pairs = [(d, f) for d in range(codes.shape[1]) for f in range(factors.shape[1])]

@@ -69,6 +69,14 @@ def udr(
     """The score of each of S ≥ 2 seeds, (S,), from its codes (N, D) of the same N images and mean KLs (D,).
 
     Raises `UserError` for fewer than two seeds, different numbers of images, or codes that are not finite.
+
+    >>> codes = np.random.default_rng(0).standard_normal((500, 2))
+    >>> turned = codes @ np.array([[1, 1], [1, -1]]) / np.sqrt(2)
+    >>> kl = np.ones(2)
+    >>> udr([codes, -codes[:, ::-1]], [kl, kl]).round(1).tolist()  # the same latents in another order: .9 is the Lasso's best
+    [0.9, 0.9]
+    >>> udr([codes, turned], [kl, kl]).round(1).tolist()  # the same plane on other axes
+    [0.3, 0.3]
     """
     if len(codes) < 2:
         raise UserError(f"UDR needs at least 2 seeds of a configuration, but got {len(codes)}")

@@ -54,7 +54,7 @@ def check_values(name, values):
 def test_declaration(name):
     module = METRICS.load(name)
     metric = module.METRIC
-    assert metric.truth or getattr(module, name).__doc__, "the metric is a documented function under its own name"
+    assert metric.truth or ">>> " in getattr(module, name).__doc__, "the metric is a function under its own name, with an example"
     assert all(key == name or key.startswith(f"{name}_") for key in metric.keys)
     assert all(plugin_of(key) == name and metric_of(key) is metric for key in metric.keys)
     assert direction(metric.keys[0]) in ("maximize", "minimize")
