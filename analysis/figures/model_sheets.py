@@ -27,7 +27,7 @@ def reconstruction_sheet(models: Sequence[TrialModel], images: NDArray[np.uint8]
     return image_sheet(rows, ["image", *(names or [model.label for model in models])], "")
 
 
-def traversal_sheet(model: TrialModel, image: NDArray[np.uint8], rows: int = 6, steps: int = 9) -> Figure:
+def traversal_sheet(model: TrialModel, image: NDArray[np.uint8], rows: int = 6, steps: int = 7) -> Figure:
     """The `rows` latents of highest KL, each moved from −2.5 to 2.5 with the others as encoded.
 
     The axis is the latent's value in standard deviations of the prior; the mark above a row is the picture's own value (at the
@@ -39,7 +39,7 @@ def traversal_sheet(model: TrialModel, image: NDArray[np.uint8], rows: int = 6, 
     own = model.codec.encode(image[None])[0][0]
     half = TRAVERSED / (steps - 1)
     cell = 0.75 * min(image.shape[-1] / 64, 1.5)  # inches
-    figure = Figure(figsize=(cell * steps + 1.1, 1.1 * cell * len(found) + 0.6), layout="constrained")
+    figure = Figure(figsize=(cell * steps + 1.3, 1.1 * cell * len(found) + 0.6), layout="constrained")
     for axis, (latent, strip) in zip(figure.subplots(len(found), 1, squeeze=False, sharex=True)[:, 0], found, strict=True):
         joined = np.concatenate(list(strip), axis=-1)
         extent = (-TRAVERSED - half, TRAVERSED + half, 0.0, 1.0)
@@ -47,12 +47,12 @@ def traversal_sheet(model: TrialModel, image: NDArray[np.uint8], rows: int = 6, 
         axis.plot(np.clip(own[latent], -TRAVERSED, TRAVERSED), 1.04, "v", color="C1", ms=6, clip_on=False)
         axis.set_ylim(0, 1)
         axis.set_yticks([])
-        axis.set_ylabel(f"z{latent}\n{model.kl[latent]:.1f} nats", rotation=0, ha="right", va="center", fontsize=8)
+        axis.set_ylabel(f"z{latent}\n{model.kl[latent]:.1f} nats", rotation=0, ha="right", va="center", fontsize=11)
         axis.grid(visible=False)
         axis.spines[:].set_visible(False)
     axis.set_xticks([-2.5, -1.25, 0, 1.25, 2.5])
-    axis.tick_params(labelsize=8)
-    axis.set_xlabel("value of the latent (standard deviations of the prior)", fontsize=8)
+    axis.tick_params(labelsize=10)
+    axis.set_xlabel("value of the latent (standard deviations of the prior)", fontsize=11)
     return figure
 
 
