@@ -96,7 +96,7 @@ def test_its_models_are_in_the_registry(smoke: tuple[StudyFolder, str], dsprites
     assert {"test_recon", "test_mig", "mig", "modularity"} <= set(model.manifest.metrics)
     images = dsprites.images[dsprites.parts["test"][:3]]  # type: ignore[attr-defined]
     mu, logvar = model.encode(images)
-    assert mu.shape == logvar.shape == (3, 10)
+    assert mu.shape == logvar.shape == (3, model.signature.latent_dim)
     assert model.decode(mu).shape == images.shape
 
 
