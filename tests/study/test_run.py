@@ -261,6 +261,10 @@ def test_schedulers_stop_trials_early(scheduler: str, tmp_path: Path, data_folde
     stopped = trials[trials["state"] == "PRUNED"]
     assert len(stopped) > 0 or scheduler == "median"  # which waits for three comparable trials: six may not be enough
     assert (stopped["status"] == "pruned").all() and (stopped["reason"] == f"stopped early by {scheduler}").all()
+    assert stopped["config_digest"].notna().all() and stopped["steps"].gt(0).all()
+    history = read_table(StudyFolder(tmp_path / scheduler), "history")
+    assert set(trials["trial"]) == set(history["trial"]), "a stopped trial keeps its curve"
+    assert not list((tmp_path / scheduler).glob("checkpoints/*")), "and leaves no checkpoint"
 
 
 def test_a_knob_that_is_not_there_cannot_be_paired(tmp_path: Path) -> None:
