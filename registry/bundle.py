@@ -23,6 +23,7 @@ from registry.errors import NotFoundError, RegistryError, UnsafeError
 from registry.inference import Model
 from registry.manifest import parse_manifest
 from registry.names import check_name
+from registry.sandbox import NETWORKS, try_once
 from registry.store import Store
 from registry.version import MANIFEST, Version, read_files
 
@@ -139,4 +140,6 @@ def _header(data: bytes, path: Path) -> dict[str, Any]:
 def _opens(staged: Path) -> None:
     """The gate of an import: the staged files are the manifest's, and they are the model that it describes."""
     manifest, files = read_files(staged)
+    if all(network in files for network in NETWORKS):
+        try_once(files, manifest.signature)
     Model(manifest, files, name="the bundle's model")

@@ -23,6 +23,7 @@ from registry.export import cpu_copy, export_onnx
 from registry.inference import Model
 from registry.manifest import Lineage, Manifest, Parity, Preprocessing, signature_of
 from registry.names import check_name
+from registry.sandbox import remember
 from registry.shelf import Shelf
 from registry.version import Version, read_files
 
@@ -83,7 +84,9 @@ def publish_model(
     def gate(staged: Path) -> None:
         measure_parity(Model(*read_files(staged), name=name), torch_codec, sample_images, sample_condition)
 
-    return store.publish(name, files, manifest, gate=gate)
+    published = store.publish(name, files, manifest, gate=gate)
+    remember(files)  # they have run here: nobody else's
+    return published
 
 
 def measure_parity(

@@ -24,7 +24,8 @@ from models.preprocessing import open_picture
 from registry.errors import RegistryError
 from registry.manifest import Manifest, Signature
 from registry.place import registry_folder
-from registry.sessions import open_session
+from registry.sandbox import NETWORKS, try_once
+from registry.sessions import open_session, run_session
 from registry.store import Store
 
 __all__ = ["CPU", "Model", "load"]
@@ -41,20 +42,29 @@ def load(
     *,
     threads: int | None = None,
     providers: Sequence[str] = CPU,
+    session_options: Mapping[str, str] | None = None,
 ) -> Model:
     """The published model that `reference` means, every file of it checked against its digest.
 
     reference: "name" (newest version), "name@alias", "name@3" or ("name", 3), "sha256:…" (manifest digest).
-    registry: the store's folder; see `registry.place`.  threads, providers: for onnxruntime.
+    registry: the store's folder; see `registry.place`.  threads, providers, session_options (entries of onnxruntime's session
+    configuration, text to text): for onnxruntime.  A model that this machine has not seen is first run in a child process with
+    little memory and time (`registry.sandbox`).
 
     Raises `RegistryError`: `NotFoundError`, `DamagedError`, `UnsafeError`, or a provider that is not there.
     """
     found = Store(registry_folder(registry)).resolve(reference, version)
-    return Model(found.manifest, found.read(), name=str(found), threads=threads, providers=providers)
+    files = found.read()
+    _check_networks(files, str(found))
+    try_once(files, found.manifest.signature)
+    return Model(found.manifest, files, name=str(found), threads=threads, providers=providers, session_options=session_options)
 
 
 class Model:
-    """A finished VAE.  images: uint8 0..255 or float in [0, 1]; condition: labels of a conditional model, (N,) or an int."""
+    """A finished VAE.  images: uint8 0..255 or float in [0, 1]; condition: labels of a conditional model, (N,) or an int.
+
+    It can be pickled, sent to other processes, used after a fork (its sessions are opened anew there) and by many threads.
+    """
 
     def __init__(
         self,
@@ -64,18 +74,17 @@ class Model:
         name: str = "model",
         threads: int | None = None,
         providers: Sequence[str] = CPU,
+        session_options: Mapping[str, str] | None = None,
         chunk: int = CHUNK,
     ) -> None:
         """From the files' bytes, which the caller has checked; usually by `load`."""
         self.manifest = manifest
         self.name = name
         self.chunk = chunk
-        for file in ("encoder.onnx", "decoder.onnx"):
-            if file not in files:
-                raise RegistryError(f"a model needs encoder.onnx and decoder.onnx, but {name} has no {file}")
-        graphs = manifest.signature
-        self._encoder = open_session(files["encoder.onnx"], "encoder.onnx", graphs.encoder, providers, threads)
-        self._decoder = open_session(files["decoder.onnx"], "decoder.onnx", graphs.decoder, providers, threads)
+        _check_networks(files, name)
+        self._files = {file: files[file] for file in NETWORKS}
+        self._settings = (tuple(providers) if not isinstance(providers, str) else providers, threads, dict(session_options or {}))
+        self._open()
 
     def __repr__(self) -> str:
         return f"<Model {self.name}: images {self.signature.image_shape}, {self.signature.latent_dim} latents>"
@@ -92,7 +101,7 @@ class Model:
         shape, latents = self.signature.image_shape, (self.signature.latent_dim,)
         batch, single = _batch(np.asarray(images), len(shape))
         mu, logvar = self._run(
-            self._encoder, lambda rows: unit_images(batch[rows], shape), len(batch), condition, [latents, latents]
+            "encoder.onnx", lambda rows: unit_images(batch[rows], shape), len(batch), condition, [latents, latents]
         )
         return (mu[0], logvar[0]) if single else (mu, logvar)
 
@@ -101,7 +110,7 @@ class Model:
         batch, single = _batch(np.asarray(z), 1)
         latents = self.signature.latent_dim
         pixels = self._run(
-            self._decoder, lambda rows: finite_latents(batch[rows], latents), len(batch), condition, [self.signature.image_shape]
+            "decoder.onnx", lambda rows: finite_latents(batch[rows], latents), len(batch), condition, [self.signature.image_shape]
         )[0]
         return pixels[0] if single else pixels
 
@@ -151,6 +160,30 @@ class Model:
 
     # ------------------------------------------------------------------ inside
 
+    def _open(self) -> None:
+        graphs = self.signature
+        self._sessions = {
+            file: open_session(self._files[file], file, graph, *self._settings)
+            for file, graph in zip(NETWORKS, (graphs.encoder, graphs.decoder), strict=True)
+        }
+        self._process = os.getpid()
+
+    def _session(self, network: str) -> Any:
+        """After a fork the parent's sessions have lost their threads, and would wait for them for ever; so would new ones that
+        have several.  The child opens its own, on one thread."""
+        if self._process != os.getpid():
+            providers, _, options = self._settings
+            self._settings = (providers, 1, options)
+            self._open()
+        return self._sessions[network]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key not in ("_sessions", "_process")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        self._open()
+
     def _mean(self, image: NDArray[np.generic], condition: int | None) -> Floats:
         image = np.asarray(image)
         if image.shape != self.signature.image_shape:
@@ -170,25 +203,32 @@ class Model:
 
     def _run(
         self,
-        session: Any,
+        network: str,
         chunk_at: Callable[[slice], Floats],
         count: int,
         condition: ArrayLike | None,
         shapes: list[tuple[int, ...]],
     ) -> list[Floats]:
-        """The session's outputs over `count` rows, (N, *shape) each, chunk by chunk."""
+        """The network's outputs over `count` rows, (N, *shape) each, chunk by chunk."""
         labels = self._labels(condition, count)
         outputs = [np.empty((count, *shape), np.float32) for shape in shapes]
-        names = [tensor.name for tensor in session.get_inputs()]
+        graph = self.signature.encoder if network == "encoder.onnx" else self.signature.decoder
+        session = self._session(network)
         for start in range(0, max(count, 1), self.chunk):
             rows = slice(start, start + self.chunk)
             with _refusing():
                 inputs = [np.ascontiguousarray(chunk_at(rows))]
             if labels is not None:
                 inputs.append(np.ascontiguousarray(labels[rows]))
-            for output, part in zip(outputs, session.run(None, dict(zip(names, inputs, strict=True))), strict=True):
+            for output, part in zip(outputs, run_session(session, network, graph, inputs), strict=True):
                 output[rows] = part
         return outputs
+
+
+def _check_networks(files: Mapping[str, bytes], name: str) -> None:
+    for file in NETWORKS:
+        if file not in files:
+            raise RegistryError(f"a model needs encoder.onnx and decoder.onnx, but {name} has no {file}")
 
 
 def _batch(array: NDArray[Any], dimensions: int) -> tuple[NDArray[Any], bool]:
