@@ -49,7 +49,8 @@ def try_model(files: Mapping[str, bytes], signature: Signature) -> None:
     """Open and run both networks in a child process.  Raises `UnsafeError` for more memory or time than allowed, a wrong
     answer, or a file that onnxruntime cannot open.
     """
-    header = {"signature": signature.model_dump(mode="json"), "sizes": [len(files[name]) for name in NETWORKS]}
+    sizes = [len(files[name]) for name in NETWORKS]
+    header = {"signature": signature.model_dump(mode="json"), "sizes": sizes, "seconds": SECONDS}
     sent = json.dumps(header).encode() + b"\n" + b"".join(files[name] for name in NETWORKS)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
     try:
@@ -74,7 +75,7 @@ def _mark(files: Mapping[str, bytes]) -> Path:
     return Path(cache) / "vae-registry" / "tried" / whole
 
 
-def _limit() -> None:
+def _limit(seconds: int) -> None:
     """From here on: no new file, a bounded address space, a bounded time.  Systems without `resource` have the clock only."""
     try:
         import resource
@@ -83,7 +84,7 @@ def _limit() -> None:
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() if sys.platform == "linux" else 0
     if taken:
         resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY,) * 2)
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))  # standard input, output and error are open already
@@ -100,7 +101,7 @@ def _main() -> int:
     signature = Signature.model_validate(header["signature"])
     files = [sent.read(size) for size in header["sizes"]]
     rng = np.random.default_rng(0)
-    _limit()
+    _limit(header["seconds"])
     try:
         for name, data, graph in zip(NETWORKS, files, (signature.encoder, signature.decoder), strict=True):
             session = open_session(data, name, graph, ["CPUExecutionProvider"], threads=1)

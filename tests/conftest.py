@@ -16,8 +16,9 @@ os.environ["VAE_OFFLINE"] = "1"  # here rather than in a fixture, so that every 
 
 def pytest_configure(config: pytest.Config) -> None:
     """One thread a process, before torch is imported: the models of tests are so small that a second one costs more than it
-    gives, and under `pytest -n 2` they would fight.  Benchmarks keep the machine's."""
-    if "not benchmark" in config.option.markexpr:
+    gives, and beside anything else that computes they wait for each other (80 s for a test of 1 s).  `-m benchmark` keeps the
+    machine's."""
+    if config.option.markexpr != "benchmark":
         os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 

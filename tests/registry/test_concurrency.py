@@ -63,6 +63,7 @@ def test_four_processes_publish_into_a_store_that_does_not_exist_yet(empty):
     assert_all_there(empty, 4, 8)
 
 
+@pytest.mark.slow
 def test_eight_processes_create_the_store_at_the_same_moment(tmp_path):
     run_together(create_and_publish, 8, tmp_path, 20)
     for attempt in range(20):

@@ -122,6 +122,7 @@ def test_gc(template, tmp_path, cut):
     assert outcomes == sorted(outcomes, reverse=True) and outcomes[0] == 3 and outcomes[-1] == 2
 
 
+@pytest.mark.slow  # its steps are those of a publish; bundles are read before any of them
 @CUTS
 def test_import(published, template, tmp_path, cut):
     original = published.resolve("tiny")
