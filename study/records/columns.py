@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from optuna.trial import FrozenTrial
 
-__all__ = ["HISTORY", "REPLICATE", "TRIAL", "Column", "facts", "schema", "trial_row"]
+__all__ = ["HISTORY", "REPLICATE", "TRIAL", "Column", "facts", "schema", "trial_row", "with_types"]
 
 Type = Literal["int64", "float64", "string", "list"]
 
@@ -97,7 +97,7 @@ def facts(table: Iterable[Column]) -> list[str]:
 def schema(declared: Iterable[Column], rows: Iterable[Mapping[str, Any]]) -> pa.Schema:
     """The declared columns, then those of the rows: metrics, knobs and schedules; text, truth values or numbers (float64).
 
-    pyarrow alone would drop what the first row lacks, and guess from nulls.
+    pyarrow alone would drop what the first row lacks.  A column without a value stays of type null, see `with_types`.
     """
     import pyarrow as pa
 
@@ -107,7 +107,15 @@ def schema(declared: Iterable[Column], rows: Iterable[Mapping[str, Any]]) -> pa.
         for name, value in row.items():
             if name not in fields or (fields[name] is None and value is not None):
                 fields[name] = _type(value)
-    return pa.schema([(name, pa.float64() if kind is None else kind) for name, kind in fields.items()])
+    return pa.schema([(name, pa.null() if kind is None else kind) for name, kind in fields.items()])
+
+
+def with_types(table: pa.Table) -> pa.Table:
+    """The table as it is written: a column in which no row has a value is one of numbers."""
+    import pyarrow as pa
+
+    fields = [pa.field(field.name, pa.float64()) if pa.types.is_null(field.type) else field for field in table.schema]
+    return table.cast(pa.schema(fields))
 
 
 def _type(value: Any) -> Any:

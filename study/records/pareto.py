@@ -30,8 +30,14 @@ def pareto_front(values: ArrayLike, directions: Sequence[str]) -> list[int]:
     """
     costs = _costs(values, directions)
     finite = np.flatnonzero(np.isfinite(costs).all(axis=1)) if costs.size else np.array([], dtype=int)
-    front = [i for i in finite if not any(_dominates(costs[j], costs[i]) for j in finite)]
-    return sorted((int(i) for i in front), key=lambda i: tuple(costs[i]))
+    order = finite[np.lexsort(costs[finite].T[::-1])]  # whatever dominates a row stands before it
+    kept = np.empty_like(costs[order])
+    front: list[int] = []
+    for index in order:
+        if not _dominated(costs[index], kept[: len(front)]):
+            kept[len(front)] = costs[index]
+            front.append(int(index))
+    return front
 
 
 def nearest_ideal(values: ArrayLike, directions: Sequence[str]) -> int:
@@ -48,5 +54,10 @@ def nearest_ideal(values: ArrayLike, directions: Sequence[str]) -> int:
     return int(np.argmin(np.square(scaled).sum(axis=1).round(9)))  # a tie must not be decided by rounding
 
 
-def _dominates(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
-    return bool((a <= b).all() and (a < b).any())
+def _dominated(row: NDArray[np.float64], front: NDArray[np.float64]) -> bool:
+    """Whether a row of a front that is sorted by its first cost dominates this one, which comes after them all.
+
+    Of two costs, the last row of the front has the lowest second one (or equals the row that has).
+    """
+    rows = front[-1:] if front.shape[1] == 2 else front
+    return bool(((rows <= row).all(axis=1) & (rows < row).any(axis=1)).any())

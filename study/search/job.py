@@ -17,7 +17,7 @@ from models.files import write_atomically
 from registry.console import duration
 from study.publishing.trials import publish_trials
 from study.records.folder import StudyFolder
-from study.records.tables import read_table, write_tables
+from study.records.tables import Tables, read_table
 from study.records.winners import MOST, candidates, front_of
 from study.search.cluster import ray_cluster
 from study.search.confirm import confirm, shrinkage_table
@@ -65,13 +65,19 @@ def _search(folder: StudyFolder, address: str | None, console: Console, confirm_
             raise
         _say_dashboard(console, context, folder)
 
+        tables = Tables(folder)
+
         def refresh() -> None:
-            write_tables(folder, optuna_study.get_trials(deepcopy=False))
+            tables.write(optuna_study.get_trials(deepcopy=False))
+
+        def refresh_now_and_then() -> None:
+            if tables.due:
+                refresh()
 
         raylet = None if address else context.address_info.get("raylet_socket_name")
         try:
             with interruptible() as told, watched(raylet) as gone:
-                with Screen(folder.record, finished_trials(optuna_study), refresh, console) as screen:
+                with Screen(folder.record, finished_trials(optuna_study), refresh_now_and_then, console) as screen:
                     search(folder, folder.space(), optuna_study, screen)
                 if confirm_seeds:
                     refresh()

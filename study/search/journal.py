@@ -16,11 +16,11 @@ import warnings
 
 import optuna
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from study.records.folder import StudyFolder, StudyRecord
 from study.records.outcome import OUTCOME, Outcome, interrupted, outcome_of, status_of
+from study.search.journal_file import JournalFile
 from study.search.starts import start_points
 from study.spaces import LoadedSpace
 
@@ -33,7 +33,7 @@ def load_optuna_study(folder: StudyFolder) -> optuna.Study:
     """The study's Optuna study, created on first use."""
     record = folder.record
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    storage = JournalStorage(JournalFileBackend(str(folder.journal)))
+    storage = JournalStorage(JournalFile(folder.journal))
     optuna_study = optuna.create_study(
         storage=storage,
         study_name=record.name,
@@ -80,10 +80,10 @@ def enqueue_start(optuna_study: optuna.Study, record: StudyRecord, space: Loaded
 
 def tell(optuna_study: optuna.Study, trial: optuna.Trial, record: StudyRecord, outcome: Outcome) -> FrozenTrial:
     """Write a trial's outcome into the journal, result first and state last, and return the frozen trial."""
-    known = optuna_study.get_trials(deepcopy=False)[trial.number]
-    if known.state.is_finished():  # told twice: the first answer stays
-        return known
-    trial.set_user_attr(OUTCOME, outcome.record())
+    try:
+        trial.set_user_attr(OUTCOME, outcome.record())
+    except optuna.exceptions.UpdateFinishedTrialError:  # told twice: the first answer stays
+        return optuna_study.get_trials(deepcopy=False)[trial.number]
     return _tell_state(optuna_study, trial.number, record, outcome)
 
 

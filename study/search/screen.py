@@ -33,8 +33,10 @@ class Screen(Events):
         self.record = record
         self.console = console
         self.on_finished = on_finished
-        self.ended = list(done)
-        self.first = len(done)
+        self.ended = self.first = len(done)
+        self.front: list[list[float]] = []
+        for trial in done:
+            self._note(trial)
         self.running: dict[int, tuple[float, str]] = {}
         self.began = time.monotonic()
         self.live = Live(get_renderable=self._render, console=console, refresh_per_second=2, transient=True)
@@ -57,7 +59,8 @@ class Screen(Events):
 
     def finished(self, trial: FrozenTrial) -> None:
         self.running.pop(trial.number, None)
-        self.ended.append(trial)
+        self.ended += 1
+        self._note(trial)
         self.on_finished()
         self.console.print(self._line(trial), highlight=False, soft_wrap=True)
 
@@ -66,12 +69,12 @@ class Screen(Events):
         values = outcome.values if outcome else {}
         shown = "  ".join(f"{key} {value:.4g}" for key, value in values.items() if key in self.record.metrics)
         reason = f"  ({outcome.reason})" if outcome and outcome.reason else ""
-        count = f"[{len(self.ended)}/{self.record.trials}]"
+        count = f"[{self.ended}/{self.record.trials}]"
         return f"{count} {trial_name(trial.number)} {status_of(trial)}  {shown}{reason}  · {self._left()}".replace("[", "\\[", 1)
 
     def _share(self) -> float:
         """Work done in trials, running ones by their share."""
-        return len(self.ended) + sum(share for share, _ in self.running.values())
+        return self.ended + sum(share for share, _ in self.running.values())
 
     def _left(self) -> str:
         done = self._share() - self.first
@@ -80,21 +83,26 @@ class Screen(Events):
         left = (self.record.trials - self._share()) * (time.monotonic() - self.began) / done
         return f"about {duration(max(left, 0))} left"
 
+    def _note(self, trial: FrozenTrial) -> None:
+        """Keep the front so far: with it, the best of every metric is known."""
+        outcome = outcome_of(trial)
+        values = outcome.searched(self.record.metrics) if outcome and outcome.usable else None
+        if values:
+            known = [*self.front, values]
+            self.front = [known[index] for index in pareto_front(known, self.record.directions)]
+
     def _best(self) -> str:
-        outcomes = [outcome for outcome in map(outcome_of, self.ended) if outcome and outcome.usable]
-        usable = [values for values in (outcome.searched(self.record.metrics) for outcome in outcomes) if values]
-        if not usable:
+        if not self.front:
             return "no trial finished yet"
         parts = []
         for index, (metric, direction) in enumerate(zip(self.record.metrics, self.record.directions, strict=True)):
-            best = (max if direction == "maximize" else min)(values[index] for values in usable)
+            best = (max if direction == "maximize" else min)(values[index] for values in self.front)
             parts.append(f"best {metric} {best:.4g}")
-        front = pareto_front(usable, self.record.directions)
-        return "  ".join(parts) + (f"  Pareto front {len(front)}" if len(self.record.metrics) > 1 else "")
+        return "  ".join(parts) + (f"  Pareto front {len(self.front)}" if len(self.record.metrics) > 1 else "")
 
     def _render(self) -> RenderableType:
         table = Table.grid(padding=(0, 2))
         for number, (share, text) in sorted(self.running.items()):
             table.add_row(trial_name(number), ProgressBar(total=1.0, completed=share, width=30), text)
-        head = Text(f"{self.record.name}: {len(self.ended)} of {self.record.trials} trials · {self._left()}", style="bold")
+        head = Text(f"{self.record.name}: {self.ended} of {self.record.trials} trials · {self._left()}", style="bold")
         return Group(head, Text(self._best()), table)

@@ -27,6 +27,7 @@ from study.records.outcome import Outcome
 from study.search.cluster import check_shared, concurrency
 from study.search.events import Events, trial_name
 from study.search.journal import enqueue_start, finished_trials, reconcile, tell
+from study.search.journal_file import settle
 from study.search.leftovers import Leftovers
 from study.search.samplers import make_sampler
 from study.search.schedulers import make_scheduler
@@ -99,6 +100,7 @@ class AskTell(Searcher):
     ) -> None:
         super().__init__()
         self.optuna_study, self.record, self.make_spec, self.events = optuna_study, folder.record, make_spec, events
+        self.journal = folder.journal
         self.trials: dict[str, tuple[optuna.Trial, TrialSpec]] = {}
         self.leftovers = Leftovers(folder.path)
         self.refused: UserError | None = None
@@ -110,6 +112,7 @@ class AskTell(Searcher):
     def suggest(self, trial_id: str) -> dict[str, Any]:
         """A point, as the configuration of a `TrialActor`."""
         trial, spec = self._ask()
+        settle(self.journal)
         self.trials[trial_id] = trial, spec
         self.events.started(trial.number, trial.params)
         return {"trial": trial.number, "spec": spec.model_dump_json(), "reused": self.record.reuse_actors}
@@ -146,6 +149,7 @@ class AskTell(Searcher):
             self._report(trial, spec, result)  # the report on which the scheduler stopped it: Tune skips `on_trial_result` then
             outcome = self.leftovers.pruned(spec, f"stopped early by {self.record.scheduler}")
         told = tell(self.optuna_study, trial, self.record, outcome)
+        settle(self.journal)
         self.leftovers.clear(spec)
         self.events.finished(told)
 

@@ -15,17 +15,17 @@ DIRECTIONS = ("minimize", "maximize")
 VALUES = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=12)
 
 
-@given(VALUES)
-def test_front_members_are_undominated_and_dominate_the_rest(values: list[tuple[int, int]]) -> None:
-    front = pareto_front(values, DIRECTIONS)
+@given(st.integers(1, 3).flatmap(lambda k: st.lists(st.tuples(*[st.integers(0, 5)] * k), min_size=1, max_size=12)))
+def test_front_members_are_undominated_and_dominate_the_rest(values: list[tuple[int, ...]]) -> None:
+    front = pareto_front(values, (*DIRECTIONS, "minimize")[: len(values[0])])
+    costs = [[-value if index == 1 else value for index, value in enumerate(row)] for row in values]
 
     def dominates(a: int, b: int) -> bool:
-        (r1, m1), (r2, m2) = values[a], values[b]
-        return r1 <= r2 and m1 >= m2 and (r1, m1) != (r2, m2)
+        return costs[a] != costs[b] and all(one <= other for one, other in zip(costs[a], costs[b], strict=True))
 
     assert not any(dominates(a, b) for a in range(len(values)) for b in front)
     assert all(any(dominates(a, b) for a in front) for b in set(range(len(values))) - set(front))
-    assert [values[i][0] for i in front] == sorted(values[i][0] for i in front)
+    assert [costs[i] for i in front] == sorted(costs[i] for i in front)
 
 
 @given(VALUES)

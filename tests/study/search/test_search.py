@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import optuna
+import pandas as pd
 import pytest
 from optuna.trial import TrialState
 
 from models.errors import UserError
-from study.records.folder import StudyFolder, StudyRecord
+from study.records.folder import StudyFolder, StudyRecord, history_path
 from study.records.outcome import OUTCOME, Outcome
-from study.records.tables import read_table, trial_rows, write_tables
+from study.records.tables import Tables, read_table, trial_rows, write_tables
 from study.search.events import Events
 from study.search.journal import enqueue_start, finished_trials, load_optuna_study, reconcile, tell
 from study.search.knobs import check_knobs, check_names
@@ -225,6 +228,44 @@ def test_tables_hold_every_trial_and_no_invented_values(folder: StudyFolder) -> 
     assert list(read_table(folder, "replicates")["trial"]) == [0, 1]
     knobs = {name for trial in optuna_study.trials for name in trial.params}
     assert knobs <= set(table.columns)
+
+
+def test_the_journal_is_forced_to_the_disk_twice_a_trial(folder: StudyFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When its point is known and when it has been told, each time the very file, and not at each of its twelve knobs."""
+    optuna_study, space = load_optuna_study(folder), load_space("dsprites_capacity")
+    forced: list[bytes] = []
+    fsync = os.fsync
+
+    def spy(file: int) -> None:
+        forced.append(folder.journal.read_bytes())
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    searcher = AskTell(optuna_study, folder, lambda trial: spec_of(folder, trial.number, space.configure(trial, 10)), Events())
+    searcher.suggest("a")
+    ended = {"final": True, "outcome": json.dumps(outcome(recon=100.0, mig=0.1).record())}
+    searcher.on_trial_complete("a", ended)
+    assert len(forced) == 2 and forced[1] == folder.journal.read_bytes()
+    assert forced[0].count(b"param_name") == len(optuna_study.trials[0].params)
+
+
+def test_tables_that_grow_are_those_written_at_once(folder: StudyFolder) -> None:
+    """Result by result, in any order, with columns and types that only later trials bring."""
+    optuna_study = load_optuna_study(folder)
+    tables = Tables(folder)
+    asked = [ask(optuna_study) for _ in range(4)]
+    for number, ended in [(2, outcome("diverged")), (0, outcome(recon=100.0, mig=0.1)), (3, Outcome.failed("OSError: full"))]:
+        tell(optuna_study, asked[number], folder.record, ended)
+        history_path(folder.path, "d" * 64, 0).parent.mkdir(exist_ok=True)
+        history_path(folder.path, "d" * 64, 0).write_text(f'[{{"step": 1, "beta_of_{number}": 1.5}}]')
+        tables.write(optuna_study.get_trials(deepcopy=False))
+        assert not tables.due  # it has had its share of this very moment
+    grown = {name: read_table(folder, name) for name in ("trials", "replicates", "history")}
+    write_tables(folder, optuna_study.get_trials(deepcopy=False))
+    for name in ("trials", "replicates"):
+        pd.testing.assert_frame_equal(grown[name], read_table(folder, name), check_like=True)
+    assert grown["history"].groupby("trial").size().to_dict() == {0: 1, 2: 1}
+    assert grown["history"]["beta_of_2"].isna().tolist() == [True, False]
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nonsense", "127.0.0.1:port"])
