@@ -63,9 +63,19 @@ def main(
     reuse_actors: Annotated[
         bool, typer.Option("--reuse-actors", help="Many trials in one process: starts faster, but no actor has its trial's name.")
     ] = False,
+    concurrent: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Trials at once (default: as many as fit now); an autoscaler follows.")
+    ] = None,
+    storage: Annotated[
+        str | None, typer.Option(metavar="URL", help="Keep Optuna's trials in a database, e.g. postgresql+psycopg://HOST/DB.")
+    ] = None,
+    no_dashboard: Annotated[bool, typer.Option("--no-dashboard", help="Start Ray without it: sooner, and 1 GB less.")] = False,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster: HOST:PORT, or auto on one of its nodes.")] = None,
     resume: Annotated[str | None, typer.Option(metavar="STUDY", help="Continue an interrupted study.")] = None,
     extend: Annotated[str | None, typer.Option(metavar="STUDY", help="Add --trials more trials to a study.")] = None,
+    resume_if_exists: Annotated[
+        bool, typer.Option("--resume-if-exists", help="With --space and --name: continue where a scheduler's retry finds it.")
+    ] = False,
     confirm: Annotated[
         int, typer.Option(min=0, metavar="K", help="At the end, train the Pareto front again with K fresh seeds.")
     ] = 0,
@@ -91,13 +101,25 @@ def main(
     if space is None:
         folder = StudyFolder.find(asked[0], runs)
         _continue(folder, given, dry_run=dry_run)
+    elif resume_if_exists and (runs / _named(name) / "study.json").is_file():
+        from study.search.resume import check_same, continuing
+
+        folder = StudyFolder.find(_named(name), runs)
+        check_same(folder, given)
+        _continue(folder, continuing(given), dry_run=dry_run)
     else:
         folder = StudyFolder.new(runs, name or f"{space}-{time.strftime('%Y%m%d-%H%M%S')}")
         _begin(folder, _request(folder.name, ctx.params), dry_run=dry_run)
     if not dry_run:
         from study.search.job import search_and_publish
 
-        search_and_publish(folder, address, registry_folder(registry), console, confirm)
+        search_and_publish(folder, address, registry_folder(registry), console, confirm, dashboard=not no_dashboard)
+
+
+def _named(name: str | None) -> str:
+    if name is None:
+        raise UserError("--resume-if-exists needs --name: without one every study has a new name")
+    return name
 
 
 def _was_given(ctx: typer.Context, parameter: str) -> bool:

@@ -24,6 +24,7 @@ NOT_IMPORTED = {
     "ipykernel": "runs the notebooks",
     "pandas-stubs": "types for mypy",
     "types-psutil": "types for mypy",
+    "types-pyyaml": "types for mypy",
     "pytest-timeout": "a plug-in of pytest",
     "pytest-xdist": "a plug-in of pytest",
 }

@@ -177,7 +177,7 @@ def _reproduce(studies: Studies) -> Section:
         ("more trials", f"python -m study.run --extend {name} --trials 16"),
         ("this page", f"python -m analysis.report {name}"),
         ("the trade-off as table and figure", f"python -m analysis.tradeoff {name}"),
-        ("the search in Optuna's dashboard", f"optuna-dashboard {folder.journal}"),
+        ("the search in Optuna's dashboard", f"optuna-dashboard {folder.storage}"),
         ("training curves in TensorBoard", f"tensorboard --logdir {folder.path / 'tune'}"),
     ]
     return Section("Reproduce it", lead, commands=commands)

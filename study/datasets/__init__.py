@@ -25,6 +25,7 @@ __all__ = [
     "Images",
     "PackedImages",
     "Part",
+    "absolute_dataset",
     "data_folder",
     "dataset_record",
     "load_dataset",
@@ -38,6 +39,12 @@ DATASETS = Plugins("study.datasets", kind="dataset")
 def data_folder(data: str | Path | None = None) -> Path:
     """The data folder: the argument, or the environment's VAE_DATA, or `data/` here."""
     return Path(data or os.environ.get("VAE_DATA") or "data").expanduser().absolute()
+
+
+def absolute_dataset(name: str) -> str:
+    """`folder:PATH` with an absolute path: a worker's own folder is not the one in which a command was given."""
+    kind, colon, path = name.partition(":")
+    return f"{kind}:{Path(path).expanduser().absolute()}" if colon and path else name
 
 
 def load_dataset(name: str, data: str | Path | None = None, **options: Any) -> Dataset:

@@ -1,7 +1,8 @@
 """The folder of one study, `runs/<study>/`, and the record that says what the study is.
 
 study.json          `StudyRecord`: everything needed to repeat, resume or extend it
-optuna.journal      every suggestion, its state and its result: the truth about the trials (opens in optuna-dashboard)
+optuna.journal      every suggestion, its state and its result: the truth about the trials (opens in optuna-dashboard);
+                    with --storage URL a database has them instead
 trials.parquet, replicates.parquet, history.parquet     tables, derived from the journal and the histories
 checkpoints/ trunks/ models/ histories/ logs/ figures/  files of the trials; trunks are what paired arms share
 tune/               Ray Tune's own files and the TensorBoard event files
@@ -41,6 +42,8 @@ class Settings(Config):
     cpus_per_trial: int = Field(default=1, ge=1)
     reuse_actors: bool = False
     paired: str | None = None
+    concurrent: int | None = Field(default=None, ge=1)
+    storage: str | None = None
 
 
 class StudyRecord(Settings):
@@ -117,7 +120,7 @@ class StudyFolder:
 
     def withdraw(self) -> None:
         """Take away what `write` has made, as long as no trial was ever asked for."""
-        if not self.journal.is_file():
+        if not self.journal.is_file() and not (self.path / "logs").exists():
             shutil.rmtree(self.path, ignore_errors=True)
 
     @property
@@ -127,6 +130,11 @@ class StudyFolder:
     @property
     def journal(self) -> Path:
         return self.path / "optuna.journal"
+
+    @property
+    def storage(self) -> str:
+        """Where Optuna keeps the trials, as optuna-dashboard takes it: a database's URL, or the journal."""
+        return self.record.storage or str(self.journal)
 
     def space(self) -> LoadedSpace:
         """The space this study searches."""

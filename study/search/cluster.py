@@ -20,12 +20,14 @@ from study.search.trial import TrialSpec, run_trial
 
 LONGEST = 40  # bytes of TMPDIR; Ray adds ray/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store
 
-__all__ = ["check_shared", "concurrency", "ray_cluster", "retrain"]
+__all__ = ["check_shared", "concurrency", "idle_gpus", "ray_cluster", "retrain", "slots"]
 
 
 @contextmanager
-def ray_cluster(address: str | None, gpus_per_trial: float) -> Iterator[Any]:
+def ray_cluster(address: str | None, gpus_per_trial: float, *, dashboard: bool = True) -> Iterator[Any]:
     """A connection to the cluster at `address`, or a cluster of this machine; its context knows the dashboard's address.
+
+    dashboard: start one with a cluster of this machine; it takes a third of the start and about 1 GB.
 
     Raises `UserError` when nothing answers at the address, or GPUs are asked for where there are none.
     """
@@ -44,7 +46,7 @@ def ray_cluster(address: str | None, gpus_per_trial: float) -> Iterator[Any]:
     if address is None:
         # Nothing of ours goes through the object store (data is memory-mapped), so it can stay small.
         # "local": an address in the environment, or another cluster on this machine, is not what was asked for.
-        options |= {"address": "local", "include_dashboard": True, "object_store_memory": 100 * 2**20}
+        options |= {"address": "local", "include_dashboard": dashboard, "object_store_memory": 100 * 2**20}
         options |= _short_temporary_folder()
     else:
         options |= {"address": address}
@@ -95,19 +97,48 @@ def check_shared(folder: Path) -> None:
 
 
 def concurrency(record: StudyRecord) -> int:
-    """How many trials the cluster can run at once."""
+    """How many trials the cluster can run at once: those that fit each node, or what --concurrent says.
+
+    The latter may be more than fit now: Tune asks for the rest, and an autoscaler brings nodes.  Raises `UserError` when a trial
+    fits no node.
+    """
     import ray
 
-    resources = ray.cluster_resources()
-    slots = resources.get("CPU", 1) // record.cpus_per_trial
-    if record.gpus_per_trial:
-        slots = min(slots, math.floor(resources.get("GPU", 0) / record.gpus_per_trial + 1e-9))
-    if slots < 1:
+    if record.concurrent is not None:
+        return record.concurrent
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    count = sum(slots(record, node.get("CPU", 0), node.get("GPU", 0)) for node in nodes)
+    if count < 1:
+        largest = ", ".join(f"{node.get('CPU', 0):g} and {node.get('GPU', 0):g}" for node in nodes)
         raise UserError(
-            f"a trial needs {record.cpus_per_trial} CPUs and {record.gpus_per_trial:g} GPUs, "
-            f"but the cluster has {resources.get('CPU', 0):g} and {resources.get('GPU', 0):g}"
+            f"a trial needs {record.cpus_per_trial} CPUs and {record.gpus_per_trial:g} GPUs of one node, but the nodes have "
+            f"{largest}; on a cluster that grows, say with --concurrent how many trials may run at once"
         )
-    return int(slots)
+    return count
+
+
+def slots(record: StudyRecord, cpus: float, gpus: float) -> int:
+    """How many trials one node can hold.  A trial's share of a GPU is of one GPU: of 0.6, each GPU holds one.
+
+    Ray takes several whole GPUs of a node for a trial that asks for more than one.
+    """
+    fit = int(cpus // record.cpus_per_trial)
+    share = record.gpus_per_trial
+    if 0 < share < 1:
+        fit = min(fit, int(gpus) * math.floor(1 / share + 1e-9))
+    elif share >= 1:
+        fit = min(fit, math.floor(gpus / share + 1e-9))
+    return fit
+
+
+def idle_gpus(record: StudyRecord) -> list[str]:
+    """A note where the connected cluster has GPUs and the study leaves them idle."""
+    import ray
+
+    gpus = ray.cluster_resources().get("GPU", 0)
+    if not gpus or record.gpus_per_trial:
+        return []
+    return [f"this cluster has {gpus:g} GPUs, and the trials train on CPUs: --gpus-per-trial 0.25 puts four on a GPU"]
 
 
 def retrain(specs: Sequence[TrialSpec]) -> Iterator[tuple[int, Outcome]]:

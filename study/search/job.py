@@ -19,7 +19,7 @@ from study.publishing.trials import publish_trials
 from study.records.folder import StudyFolder
 from study.records.tables import Tables, read_table
 from study.records.winners import MOST, candidates, front_of
-from study.search.cluster import ray_cluster
+from study.search.cluster import idle_gpus, ray_cluster
 from study.search.confirm import confirm, shrinkage_table
 from study.search.healing import heal
 from study.search.interruption import interruptible, watched
@@ -38,32 +38,39 @@ __all__ = ["search_and_publish"]
 
 
 def search_and_publish(
-    folder: StudyFolder, address: str | None, registry: Path, console: Console, confirm_seeds: int = 0
+    folder: StudyFolder,
+    address: str | None,
+    registry: Path,
+    console: Console,
+    confirm_seeds: int = 0,
+    dashboard: bool = True,
 ) -> None:
     """Search what is left of the study, then publish its Pareto models.  Ctrl-C ends with the command that resumes.
 
-    confirm_seeds: train the front again with so many fresh seeds.
+    confirm_seeds: train the front again with so many fresh seeds.  dashboard: start Ray's, where Ray is started here.
     """
     began = time.monotonic()
     with owned(folder):
-        _search(folder, address, console, confirm_seeds)
+        _search(folder, address, console, confirm_seeds, dashboard=dashboard)
     console.print(f"search finished after {duration(time.monotonic() - began)}")
     conclude(folder, registry, console)
 
 
-def _search(folder: StudyFolder, address: str | None, console: Console, confirm_seeds: int) -> None:
+def _search(folder: StudyFolder, address: str | None, console: Console, confirm_seeds: int, *, dashboard: bool) -> None:
     healed = heal(folder.journal)
     if healed:
         console.print(f"note: {healed}")
     with ExitStack() as stack:
         try:
-            context = stack.enter_context(ray_cluster(address, folder.record.gpus_per_trial))
+            context = stack.enter_context(ray_cluster(address, folder.record.gpus_per_trial, dashboard=dashboard))
             optuna_study = load_optuna_study(folder)
             check_knobs(optuna_study, folder.space(), folder.record.budget.steps)
         except UserError:
             folder.withdraw()  # a study that never started leaves nothing behind
             raise
         _say_dashboard(console, context, folder)
+        for note in idle_gpus(folder.record):
+            console.print(f"note: {note}")
 
         tables = Tables(folder)
 
@@ -168,7 +175,7 @@ def _say_where(folder: StudyFolder, registry: Path, versions: list[Version], con
     console.print(f"study     {folder.path}  (trials.parquet, history.parquet, figures/)")
     console.print(f"registry  {registry}  →  from registry import load; load({name + '@champion'!r})")
     console.print(f"next      python -m analysis.tradeoff {_shown(folder)}")
-    console.print(f"          optuna-dashboard {folder.journal}")
+    console.print(f"          optuna-dashboard {folder.storage}")
 
 
 def _shown(folder: StudyFolder) -> str:

@@ -33,7 +33,7 @@ def load_optuna_study(folder: StudyFolder) -> optuna.Study:
     """The study's Optuna study, created on first use."""
     record = folder.record
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    storage = JournalStorage(JournalFile(folder.journal))
+    storage = record.storage or JournalStorage(JournalFile(folder.journal))
     optuna_study = optuna.create_study(
         storage=storage,
         study_name=record.name,

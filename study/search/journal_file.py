@@ -42,7 +42,9 @@ class JournalFile(BaseJournalBackend):
 
 
 def settle(path: Path) -> None:
-    """Force what was written to the disk: afterwards a power cut cannot take it."""
+    """Force what was written to the disk: afterwards a power cut cannot take it.  A database does so by itself."""
+    if not path.exists():
+        return
     file = os.open(path, os.O_WRONLY)
     try:
         os.fsync(file)

@@ -13,11 +13,12 @@ import socket
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
 from models.errors import UserError, unknown
-from study.datasets import Dataset, dataset_record, load_dataset
+from study.datasets import Dataset, absolute_dataset, dataset_record, load_dataset
 from study.evaluate import check_metrics
 from study.metrics import direction
 from study.records.folder import Settings, StudyRecord
@@ -29,7 +30,7 @@ from study.search.starts import STARTS
 from study.spaces import LoadedSpace, load_space
 from study.training.device import choose_device, describe_hardware, gpu_count
 
-__all__ = ["Request", "check_address", "check_cpus", "check_disk", "plan"]
+__all__ = ["Request", "check_address", "check_cpus", "check_disk", "check_storage", "plan"]
 
 MEGABYTE = 2**20
 
@@ -52,13 +53,15 @@ def plan(request: Request) -> tuple[StudyRecord, Dataset]:
     """The study's record and its data set.  Raises `UserError` for anything that could not run."""
     for what, choices in (("sampler", SAMPLERS), ("scheduler", SCHEDULERS), ("start", STARTS)):
         _choice(what, getattr(request, what), choices)
+    if request.storage is not None:
+        check_storage(request.storage, request.name)
     space = load_space(request.space, request.paired)
     check_names(space, steps=1)
     gpus = _gpus(request)
     budget_name = request.budget or ("full" if gpus else "laptop")
     budget = space.budget(budget_name)
     metrics = _metrics(request, space)
-    name = _absolute(request.dataset or space.space.dataset)
+    name = absolute_dataset(request.dataset or space.space.dataset)
     dataset = load_dataset(name, request.data, **space.space.dataset_options)
     also = tuple(metric for metric in space.space.also if metric not in metrics)
     check_metrics(dataset, (*metrics, *also), request.replicates)
@@ -94,17 +97,33 @@ def _metrics(request: Request, space: LoadedSpace) -> tuple[str, ...]:
     return metrics
 
 
-def _absolute(dataset: str) -> str:
-    """`folder:PATH` with an absolute path: a worker's own folder is not the one in which the command was given."""
-    kind, colon, path = dataset.partition(":")
-    return f"{kind}:{Path(path).expanduser().absolute()}" if colon and path else dataset
-
-
 def check_cpus(record: StudyRecord, *, cluster: bool) -> None:
     """Raises `UserError` when a trial asks for more CPUs than this machine, alone, has: it would wait for ever."""
     have = os.cpu_count() or 1
     if record.cpus_per_trial > have and not cluster:
         raise UserError(f"--cpus-per-trial must be at most this machine's {have}, but got {record.cpus_per_trial}")
+
+
+def check_storage(url: str, name: str) -> None:
+    """Raises `UserError` when Optuna cannot keep the study `name` in the database at `url`."""
+    import optuna
+
+    if urlsplit(url).password:
+        raise UserError(
+            "--storage must not hold a password, because study.json keeps it: use the database's own way (PGPASSFILE)"
+        )
+    try:
+        storage = optuna.storages.RDBStorage(url)
+        names = optuna.study.get_all_study_names(storage)
+        storage.engine.dispose()
+    except ImportError:
+        raise UserError(
+            f"--storage {url} needs a driver: pip install 'vae-study[postgresql]' for postgresql+psycopg://"
+        ) from None
+    except Exception as error:  # SQLAlchemy's or the driver's
+        raise UserError(f"--storage {url} cannot be opened: {str(error).strip().splitlines()[0]}") from None
+    if name in names:
+        raise UserError(f"--storage {url} has a study {name} already: choose another --name")
 
 
 def check_address(address: str) -> None:

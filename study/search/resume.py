@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
-from study.records.folder import StudyFolder, StudyRecord
+from study.datasets import absolute_dataset
+from study.records.folder import Settings, StudyFolder, StudyRecord
 
-__all__ = ["check_given", "continued"]
+__all__ = ["check_given", "check_same", "continued", "continuing"]
 
-PLACES = ("out", "registry", "address", "confirm", "dry_run")
-CHANGES = ("data", "cpus_per_trial", "gpus_per_trial", "reuse_actors")
+PLACES = ("out", "registry", "address", "confirm", "dry_run", "no_dashboard")
+CHANGES = ("data", "cpus_per_trial", "gpus_per_trial", "reuse_actors", "concurrent")
 
 
 def check_given(given: Iterable[str], *, extend: bool) -> None:
@@ -27,6 +28,39 @@ def check_given(given: Iterable[str], *, extend: bool) -> None:
         what = "--extend" if extend else "--resume"
         hint = "; --extend STUDY --trials N adds trials" if "--trials" in wrong else ""
         raise UserError(f"{what} continues a study as it was begun, so {', '.join(wrong)} cannot apply{hint}")
+
+
+def check_same(folder: StudyFolder, given: Mapping[str, Any]) -> None:
+    """`--resume-if-exists`: the command that began the study is given again, and must say the same.
+
+    Raises `UserError` naming the first option that does not.
+    """
+    record = folder.record
+    begun = {field: getattr(record, field) for field in Settings.model_fields} | {
+        "space": record.space,
+        "budget": record.budget_name,
+        "trials": record.trials,
+        "metrics": ",".join(record.metrics),
+        "dataset": record.dataset["name"],
+    }
+    for name in sorted(begun.keys() & given.keys() - set(CHANGES)):
+        if _said(name, given[name]) != begun[name]:
+            raise UserError(
+                f"--resume-if-exists continues {record.name} as it was begun, with --{name.replace('_', '-')} {begun[name]}, "
+                f"but got {given[name]}"
+            )
+
+
+def continuing(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the options that began a study, those that `--resume` takes."""
+    return {name: value for name, value in given.items() if name in (*PLACES, *CHANGES)}
+
+
+def _said(name: str, value: Any) -> Any:
+    """An option as the record has it."""
+    if name == "metrics":
+        return value.replace(" ", "")
+    return absolute_dataset(value) if name == "dataset" else value
 
 
 def continued(folder: StudyFolder, wishes: Mapping[str, Any], more: int | None) -> StudyRecord:

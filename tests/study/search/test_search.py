@@ -17,10 +17,12 @@ from models.errors import UserError
 from study.records.folder import StudyFolder, StudyRecord, history_path
 from study.records.outcome import OUTCOME, Outcome
 from study.records.tables import Tables, read_table, trial_rows, write_tables
+from study.search.cluster import slots
 from study.search.events import Events
 from study.search.journal import enqueue_start, finished_trials, load_optuna_study, reconcile, tell
 from study.search.knobs import check_knobs, check_names
 from study.search.plan import check_address
+from study.search.resume import check_same
 from study.search.samplers import SAMPLERS, make_sampler
 from study.search.starts import start_points
 from study.search.trial import TrialSpec, spec_of
@@ -266,6 +268,28 @@ def test_tables_that_grow_are_those_written_at_once(folder: StudyFolder) -> None
         pd.testing.assert_frame_equal(grown[name], read_table(folder, name), check_like=True)
     assert grown["history"].groupby("trial").size().to_dict() == {0: 1, 2: 1}
     assert grown["history"]["beta_of_2"].isna().tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "node", "fit"),
+    [
+        (1, 0.0, (8, 0), 8),
+        (3, 0.0, (8, 4), 2),
+        (1, 0.6, (16, 4), 4),
+        (1, 0.25, (16, 2), 8),
+        (1, 2.0, (16, 3), 1),
+        (1, 0.5, (3, 4), 3),
+    ],
+)
+def test_a_trial_fits_a_node_or_does_not(cpus: int, gpus: float, node: tuple[int, int], fit: int) -> None:
+    """Of 0.6 each GPU holds one, so that four GPUs are four places and not six."""
+    assert slots(record(cpus_per_trial=cpus, gpus_per_trial=gpus), *node) == fit
+
+
+def test_a_retried_command_must_say_the_same(folder: StudyFolder) -> None:
+    check_same(folder, {"space": "dsprites_capacity", "name": "s", "seed": 0, "metrics": "recon, mig", "concurrent": 9})
+    with pytest.raises(UserError, match="as it was begun, with --seed 0, but got 3"):
+        check_same(folder, {"space": "dsprites_capacity", "seed": 3})
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nonsense", "127.0.0.1:port"])
