@@ -4,12 +4,14 @@ A published model is one trained network, so its metrics are its own: of a trial
 medians is taken, not the luckiest.  All metrics are computed again from the exported ONNX files, on the same validation images;
 `test_…` are the searched ones on images that played no part in choosing.
 
-`candidate` goes to the model nearest the ideal point of the front.  `champion` moves only to a model that dominates the present
-one in the searched metrics at the same data digest, budget class and number of seeds, or by hand (`python -m registry promote`).
+With --pareto `candidate` goes to the model nearest the ideal point of the front, and `champion` if that has earned it
+(`study.publishing.champion`); by hand `python -m registry promote` moves both.
 """
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,7 +68,14 @@ def main(
         chosen = best_trials(folder, best, where)
     else:
         chosen = front_of(folder).head(MOST)
-    versions = publish_trials(folder, chosen, Store(registry_folder(registry)), name, aliases=pareto)
+    versions = publish_trials(
+        folder,
+        chosen,
+        Store(registry_folder(registry)),
+        name,
+        aliases=pareto,
+        say=partial(print, file=sys.stderr if json_ else sys.stdout),
+    )
     if json_:
         rows = [{"name": v.name, "version": v.number, "trial": v.manifest.lineage.trial, "digest": v.digest} for v in versions]
         print_json(rows)

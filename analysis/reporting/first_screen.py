@@ -18,12 +18,10 @@ from analysis.tables.caveats import seeds_text
 from analysis.tables.load import Studies
 from analysis.tables.names import metric_name, number
 from analysis.tables.two_metrics import tradeoff_table
+from study.records.outcome import SAYS_NOTHING
 from study.records.pareto import nearest_ideal
 
-__all__ = ["DEAD", "FirstScreen", "alive", "dead", "first_screen"]
-
-DEAD = 0.5
-"""Nats of KL per image, 0.7 bit: with less, the latents say next to nothing of a picture, whatever the other metrics are."""
+__all__ = ["FirstScreen", "alive", "dead", "first_screen"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class FirstScreen:
 
 def dead(trials: pd.DataFrame) -> pd.Series:
     """Which trials have a model that says nothing of a picture."""
-    return trials["usable"] & (trials["kl"] < DEAD) if "kl" in trials.columns else trials["usable"] & False
+    return trials["usable"] & (trials["kl"] < SAYS_NOTHING) if "kl" in trials.columns else trials["usable"] & False
 
 
 def alive(studies: Studies) -> Studies:
@@ -62,7 +60,8 @@ def first_screen(studies: Studies, keys: tuple[str, str] | None, found: Gallery)
     if keys is None:
         return FirstScreen("No trial has given a usable model yet.", sure)
     if dead(studies.usable).all():
-        told = f"No model here has learnt anything ({record.budget.steps:,} steps): every KL is below {DEAD:g} nats per image."
+        steps = f"{record.budget.steps:,} steps"
+        told = f"No model here has learnt anything ({steps}): every KL is below {SAYS_NOTHING:g} nats per image."
         return FirstScreen(told, "There is nothing to choose from; the chapters below show what happened.")
     x, y = keys
     table = tradeoff_table(studies, x, y)

@@ -6,7 +6,7 @@ Of a trial with several seeds the replicate nearest the medians is taken, not th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from registry.version import Version
 from study.config import TrialConfig
 from study.datasets import Dataset, load_dataset
 from study.evaluate import evaluate_codec, possible
-from study.publishing.card import move_aliases
+from study.publishing.champion import move_aliases
 from study.publishing.publish import Candidate, lineage_of, publish
 from study.records.folder import StudyFolder, StudyRecord, model_path
 from study.records.pareto import nearest_ideal
@@ -35,11 +35,17 @@ __all__ = ["publish_trials"]
 
 
 def publish_trials(
-    folder: StudyFolder, trials: pd.DataFrame, store: Shelf | None = None, name: str | None = None, *, aliases: bool = True
+    folder: StudyFolder,
+    trials: pd.DataFrame,
+    store: Shelf | None = None,
+    name: str | None = None,
+    *,
+    aliases: bool = True,
+    say: Callable[[str], object] = lambda line: None,
 ) -> list[Version]:
     """Publish these trials' models, in order; one that is in the registry already is returned as it is.
 
-    aliases: move `candidate` to the one nearest the ideal point, and `champion` if it has earned it.
+    aliases: move `candidate` to the one nearest the ideal point, and `champion` if it has earned it; `say` is told.
     """
     record = folder.record
     store = store or Store(registry_folder())
@@ -51,7 +57,8 @@ def publish_trials(
     versions = [_publish_one(folder, row, store, name, dataset) for _, row in trials.iterrows()]
     if aliases:
         values = trials[list(record.metrics)].to_numpy()
-        move_aliases(store, name, versions[nearest_ideal(values, record.directions)], record.metrics)
+        best = versions[nearest_ideal(values, record.directions)]
+        say(move_aliases(store, name, best, record.metrics))
     return versions
 
 

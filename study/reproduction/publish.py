@@ -8,7 +8,7 @@ import torch
 
 from registry.manifest import Budget
 from registry.store import Store, Version
-from study.publishing.card import move_aliases
+from study.publishing.champion import move_aliases
 from study.publishing.publish import Candidate, lineage_of, publish
 from study.records.provenance import git_state, library_versions
 from study.reproduction.gallery import Finished

@@ -113,7 +113,7 @@ def conclude(folder: StudyFolder, registry: Path, console: Console) -> None:
         raise UserError(f"no trial of {folder.name} gave a usable model ({reasons}); see {folder.path / 'logs'}")
     _draw(folder, front)
     console.print(f"publishing {min(len(front), MOST)} of {len(front)} Pareto models, checked on their exported files …")
-    versions = publish_trials(folder, front.head(MOST), Store(registry))
+    versions = publish_trials(folder, front.head(MOST), Store(registry), say=console.print)
     console.print(_front_table(folder, front, versions))
     _say_where(folder, registry, versions, console)
 
@@ -171,9 +171,11 @@ def _say_dashboard(console: Console, context: object, folder: StudyFolder) -> No
 
 
 def _say_where(folder: StudyFolder, registry: Path, versions: list[Version], console: Console) -> None:
-    name = versions[0].name
+    from registry.store import Store
+
+    best = Store(registry).resolve(f"{versions[0].name}@candidate")
     console.print(f"study     {folder.path}  (trials.parquet, history.parquet, figures/)")
-    console.print(f"registry  {registry}  →  from registry import load; load({name + '@champion'!r})")
+    console.print(f"registry  {registry}  →  from registry import load; load('{best.name}@{best.number}')")
     console.print(f"next      python -m analysis.tradeoff {_shown(folder)}")
     console.print(f"          optuna-dashboard {folder.storage}")
 
