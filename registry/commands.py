@@ -15,16 +15,19 @@ from typing import Annotated, Any
 import typer
 
 from registry import views
-from registry.console import AsJson, Registry, command_line, print_json, print_table
+from registry.console import AsJson, Registry, command_line, plain, print_json, print_table
 from registry.errors import RegistryError
+from registry.listing import print_listing
 from registry.place import registry_folder
 from registry.store import ANYWHERE, DAY, Store
+from registry.where import parse_where
 
 __all__ = ["app"]
 
 app = command_line(
     "The store of finished models.  MODEL: a name, NAME@ALIAS, NAME@3 or sha256:….",
     "python -m registry list --sort mig",
+    'python -m registry list --where "mig >= 0.2 and recon <= 80"',
     "python -m registry show dsprites_capacity@champion",
     "python -m registry promote dsprites_capacity 3 champion",
     "python -m registry annotate dsprites_capacity@3 --tag purpose=paper",
@@ -46,22 +49,27 @@ def list_models(
     alias: Annotated[str | None, typer.Option(help="Only versions with this alias.")] = None,
     study: Annotated[str | None, typer.Option(help="Only versions from this study.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Only versions trained on this data set.")] = None,
+    tag: Annotated[str | None, typer.Option(metavar="KEY[=VALUE]", help="Only versions with this tag.")] = None,
+    where: Annotated[str | None, typer.Option(help='Only where this holds, e.g. "mig >= 0.2 and recon <= 80".')] = None,
+    metrics: Annotated[
+        str | None, typer.Option(metavar="A,B|all", help="Which metrics to show (default: those that were searched).")
+    ] = None,
     sort: Annotated[str | None, typer.Option(help="A metric or a column; largest first.")] = None,
     ascending: Annotated[bool, typer.Option("--ascending", help="Smallest first.")] = False,
     as_json: AsJson = False,
     registry: Registry = None,
 ) -> None:
     """All versions of all models, with their aliases and metrics."""
-    rows, damage = views.listing(Store(registry_folder(registry)), views.Filter(name, alias, study, dataset))
+    conditions = parse_where(where)
+    store = Store(registry_folder(registry))
+    rows, damage = views.listing(store, views.Filter(name, alias, study, dataset, tag, conditions))
     for line in damage:
         print(f"warning: {line}", file=sys.stderr)
     if sort is not None:
         rows = views.sorted_by(rows, sort, ascending)
     if as_json:
         return print_json(rows)
-    metrics = sorted({metric for row in rows for metric in row["metrics"]})
-    columns = ["name", "version", "aliases", "dataset", "seeds", *metrics]
-    return print_table(columns, [[_cell(row, column) for column in columns] for row in rows])
+    return print_listing(rows, metrics)
 
 
 @app.command()
@@ -73,10 +81,11 @@ def show(model: Reference, as_json: AsJson = False, registry: Registry = None) -
     tags, description = store.tags(version), store.description(version)
     if as_json:
         notes = {"tags": tags, "description": description}
-        return print_json(views.summary(version, aliases) | notes | {"manifest": version.manifest.model_dump(mode="json")})
+        return print_json(views.summary(version, aliases, tags) | notes | {"manifest": version.manifest.model_dump(mode="json")})
     print(f"{version}  {version.digest}\naliases: {', '.join(aliases) or 'none'}\nfiles:   {version.folder}")
-    print("".join(f"tag:     {key} = {value}\n" for key, value in tags.items()) + f"{description}\n")
-    return print(version.read()["card.md"].decode() if "card.md" in version.manifest.files else "(no model card)")
+    print(plain("".join(f"tag:     {key} = {value}\n" for key, value in tags.items()) + f"{description}\n"))
+    card = version.read()["card.md"].decode(errors="replace") if "card.md" in version.manifest.files else "(no model card)"
+    return print(plain(card))
 
 
 @app.command()
@@ -257,11 +266,6 @@ def _tag(text: str) -> tuple[str, str | None]:
     if not key or not equals:
         raise RegistryError(f"a tag is KEY=VALUE, but got {text!r}")
     return key, value or None
-
-
-def _cell(row: dict[str, Any], column: str) -> str:
-    value = row[column] if column in row else row["metrics"].get(column)
-    return f"{value:.4g}" if isinstance(value, float) else _flat_cell(value)
 
 
 def _flat_cell(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,20 +11,26 @@ from registry.errors import DamagedError, NotFoundError
 from registry.history import Event
 from registry.shelf import Shelf
 from registry.version import Version
+from registry.where import Condition, fulfils
 
-__all__ = ["Filter", "difference", "event_row", "listing", "sorted_by", "summary"]
+__all__ = ["Filter", "difference", "event_row", "listing", "searched", "sorted_by", "summary"]
 
 FIXED = ("name", "version", "created", "dataset", "study", "trial")  # what a list can be sorted by, besides metrics
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which versions are listed: name is a pattern (`dsprites*`), the others must match exactly; None: any."""
+    """Which versions are listed: name is a pattern (`dsprites*`), the others must match exactly; None: any.
+
+    tag    `KEY` or `KEY=VALUE`          where    conditions on metrics, tags and the columns of a row
+    """
 
     name: str | None = None
     alias: str | None = None
     study: str | None = None
     dataset: str | None = None
+    tag: str | None = None
+    where: Sequence[Condition] = ()
 
     def accepts(self, row: dict[str, Any]) -> bool:
         return (
@@ -32,6 +38,8 @@ class Filter:
             and (self.alias is None or self.alias in row["aliases"])
             and (self.study is None or row["study"] == self.study)
             and (self.dataset is None or row["dataset"] == self.dataset)
+            and (self.tag is None or _tagged(row["tags"], self.tag))
+            and fulfils(self.where, row | row["tags"] | row["metrics"])
         )
 
 
@@ -42,12 +50,18 @@ def listing(store: Shelf, wanted: Filter) -> tuple[list[dict[str, Any]], list[st
         aliases = store.aliases(name)
         for number in reversed(store.numbers(name)):
             try:
-                row = summary(store.resolve(name, number), [alias for alias, at in aliases.items() if at == number])
+                version = store.resolve(name, number)
+                row = summary(version, [alias for alias, at in aliases.items() if at == number], store.tags(version))
             except DamagedError as error:
                 damage.append(str(error))
             else:
                 rows += [row] if wanted.accepts(row) else []
     return rows, damage
+
+
+def _tagged(tags: Mapping[str, str], wanted: str) -> bool:
+    key, equals, value = wanted.partition("=")
+    return key in tags and (not equals or tags[key] == value)
 
 
 def sorted_by(rows: list[dict[str, Any]], key: str, ascending: bool) -> list[dict[str, Any]]:
@@ -63,7 +77,17 @@ def sorted_by(rows: list[dict[str, Any]], key: str, ascending: bool) -> list[dic
     return there + missing
 
 
-def summary(version: Version, aliases: list[str]) -> dict[str, Any]:
+def searched(metrics: Mapping[str, float]) -> list[str]:
+    """The metrics that decided: those that were measured on test images, too; of a model that has none, at most three.
+
+    >>> searched({"kl": 9.0, "mig": 0.2, "recon": 80.0, "test_mig": 0.2, "test_recon": 81.0})
+    ['mig', 'recon']
+    """
+    tested = [key for key in metrics if f"test_{key}" in metrics]
+    return sorted(tested or [key for key in ("negative_elbo", "recon", "kl") if key in metrics] or list(metrics)[:3])
+
+
+def summary(version: Version, aliases: list[str], tags: Mapping[str, str]) -> dict[str, Any]:
     """One version in short."""
     manifest = version.manifest
     lineage = manifest.lineage
@@ -77,6 +101,9 @@ def summary(version: Version, aliases: list[str]) -> dict[str, Any]:
         "study": lineage.study,
         "trial": lineage.trial,
         "seeds": lineage.seeds,
+        "budget": lineage.budget.name,
+        "steps": lineage.budget.steps,
+        "tags": dict(tags),
         "digest": version.digest,
     }
 

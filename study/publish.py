@@ -42,7 +42,7 @@ def main(
     pareto: Annotated[bool, typer.Option("--pareto", help="The Pareto front, at most 5.")] = False,
     best: Annotated[str | None, typer.Option(metavar="METRIC", help="The best trial in this metric.")] = None,
     where: Annotated[
-        str | None, typer.Option(help='Only trials that fulfil this, e.g. "recon <= 60, mig > 0.1" (with --best).')
+        str | None, typer.Option(help='Only trials that fulfil this, e.g. "recon <= 60 and mig > 0.1" (with --best).')
     ] = None,
     name: Annotated[str | None, typer.Option(help="The model's name (default: the space's).")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of all studies (default: runs, or $VAE_RUNS).")] = None,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from models.errors import UserError, unknown
+from registry.where import check_names, fulfils, parse_where
 from study.metrics import direction
 from study.records.folder import StudyFolder
 from study.records.outcome import usable_rows
@@ -22,9 +22,6 @@ __all__ = ["MOST", "best_trials", "candidates", "front_of", "typical_replicate"]
 
 
 MOST = 5  # Pareto models published by a run
-
-
-CONDITION = re.compile(r"\s*([A-Za-z_]\w*)\s*(<=|>=|<|>|==)\s*(-?[\d.]+(?:[eE][+-]?\d+)?)\s*")
 
 
 def candidates(folder: StudyFolder) -> pd.DataFrame:
@@ -47,10 +44,10 @@ def best_trials(folder: StudyFolder, metric: str, where: str | None = None) -> p
     Raises `UserError` for an unknown metric, a condition that cannot be read, or one that no trial fulfils.
     """
     table = candidates(folder)
-    for name, operator, value in _conditions(where):
-        column = _column(table, name)
-        compare = {"<=": column.le, ">=": column.ge, "<": column.lt, ">": column.gt, "==": column.eq}[operator]
-        table = table[compare(value)]
+    conditions = parse_where(where)
+    check_names(conditions, [str(column) for column in table.columns if column not in ("retry_of", "config")], "this study has")
+    rows = cast("list[dict[str, Any]]", table.to_dict("records"))
+    table = table[[fulfils(conditions, row) for row in rows]]
     if table.empty:
         raise UserError(
             f"no finished trial of {folder.name} fulfils {where!r}" if where else f"{folder.name} has no finished trial"
@@ -75,15 +72,3 @@ def _column(table: pd.DataFrame, name: str) -> pd.Series:
     if name not in numbers:
         raise unknown("metric", name, numbers, "this study has")
     return table[name]
-
-
-def _conditions(where: str | None) -> list[tuple[str, str, float]]:
-    found = []
-    for part in re.split(r",|\band\b", where or ""):
-        if not part.strip():
-            continue
-        match = CONDITION.fullmatch(part)
-        if match is None:
-            raise UserError(f'a condition reads like "recon <= 60", joined by commas, but got {part.strip()!r}')
-        found.append((match[1], match[2], float(match[3])))
-    return found

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import subprocess
 import sys
 
 import numpy as np
@@ -14,7 +16,7 @@ from PIL import Image
 from registry import load
 from registry.commands import app
 from registry.console import run
-from tests.registry.helpers import images, publish, snapshot
+from tests.registry.helpers import FILES, LINEAGE, images, manifest, publish, snapshot
 
 COMMANDS = ["list", "show", "promote", "annotate", "history", "verify", "diff", "gc", "export", "import", "encode"]
 
@@ -76,6 +78,69 @@ def test_list_as_a_table_for_people(cli):
     assert status == 0 and "labelled" in out and "noise" in out and "error" in out
 
 
+def test_list_shows_what_was_searched_and_the_rest_on_request(cli, store):
+    described = manifest().model_copy(update={"metrics": {"mig": 0.051462, "test_mig": 0.05, "kl": 9.0, "recon": 112.84}})
+    store.publish("searched", FILES, described)
+    printed = cli("list", "--name", "searched")[1].splitlines()
+    header, row = (line.split() for line in printed if line.strip().startswith(("model", "searched")))
+    assert header == ["model", "aliases", "data", "budget", "n", "mig", "published"] and "0.0515" in row
+    assert "recon" in cli("list", "--name", "searched", "--metrics", "kl,recon")[1].split()
+    status, _, errors = cli("list", "--metrics", "beauty")
+    assert status == 2 and "unknown metric 'beauty'" in errors and errors.count("\n") == 1
+
+
+def test_list_is_readable_at_80_columns_with_29_metrics(store):
+    """On a real terminal of that width: no line is longer, no name and no number is cut."""
+    metrics = {f"a_metric_with_a_long_name_{number}": 0.5 + number for number in range(29)}
+    store.publish("m" * 40, FILES, manifest().model_copy(update={"metrics": metrics}))
+    command = f"stty cols 80; {sys.executable} -m registry list --metrics all --name 'm*' --registry {store.root}"
+    printed = subprocess.run(["script", "-qec", command, "/dev/null"], capture_output=True, text=True, check=True).stdout
+    lines = re.sub(r"\x1b\[[\d;]*m", "", printed).splitlines()
+    assert lines[0] == "m" * 40 + "@1" and max(map(len, lines)) <= 80 and len(lines) < 20
+    assert all(f"{name}\N{NO-BREAK SPACE}{value:.3g}" in printed for name, value in metrics.items())
+
+
+@pytest.mark.parametrize(
+    ("where", "names"),
+    [
+        ("mig >= 0.4", ["b", "a"]),
+        ("mig >= 0.4 and mig<0.9", ["a"]),
+        ("mig > 0, dataset == noise, seeds <= 1", ["c", "b", "a"]),
+        ("status == stopped", ["c"]),
+        ("status != stopped and mig > 0", []),
+        ("beauty > 3", []),
+    ],
+)
+def test_list_where(cli, store, where, names):
+    for name, mig in (("a", 0.4), ("b", 0.9), ("c", 0.2)):
+        publish(store, name, mig)
+    store.annotate(store.resolve("c"), tags={"status": "stopped"})
+    found = [row["name"] for row in json.loads(cli("list", "--json", "--sort", "name", "--where", where)[1])]
+    assert found == names
+    assert [row["name"] for row in json.loads(cli("list", "--json", "--tag", "status=stopped")[1])] == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("where", "rule"),
+    [
+        ("recon <= 1.2.3", "recon <= needs a number, but got '1.2.3'"),
+        ("recon", "a condition reads like"),
+        ("recon <= ²", "needs a number"),
+        ("recon <= nan", "needs a number"),
+        ("recon <= 1e999", "needs a number"),
+        ("recon <=", "a condition reads like"),
+        ("", "a condition reads like"),
+        ("a > 1 and", "a condition reads like"),
+        ("a > 1; b", "a condition reads like"),
+        ("x" * 5000, "at most 1000 characters"),
+        ("__import__('os') > 1", "a condition reads like"),
+    ],
+)
+def test_a_condition_that_cannot_be_read(cli, where, rule):
+    status, out, errors = cli("list", "--where", where)
+    assert (status, out) == (2, "") and rule in errors and errors.count("\n") == 1
+
+
 def test_an_empty_store_lists_nothing(cli, tmp_path):
     assert cli("list", "--json", "--registry", tmp_path / "none")[1].strip() == "[]"
     assert not (tmp_path / "none").exists()
@@ -86,6 +151,18 @@ def test_list_still_works_when_one_version_is_damaged(cli, store):
     status, out, errors = cli("list", "--json")
     assert status == 0 and [row["name"] for row in json.loads(out)] == ["tiny"]
     assert errors.startswith("warning: labelled@1 is damaged") and errors.count("\n") == 1
+
+
+def test_foreign_text_cannot_write_to_the_terminal(cli, store):
+    """An imported model's card, notes and data set, on their way through every command that shows them."""
+    evil = "\x1b]0;owned\x07\x1b[2J\u202e[red]x[/red]"
+    lineage = LINEAGE.model_copy(update={"dataset": LINEAGE.dataset.model_copy(update={"name": evil}), "study": evil})
+    version = store.publish("evil", FILES | {"card.md": evil.encode() + b"\xff"}, manifest(lineage=lineage))
+    store.annotate(version, tags={"evil": evil}, description=evil)
+    for command in (["list"], ["show", "evil"], ["history", "evil"], ["diff", "evil", "tiny"]):
+        status, out, errors = cli(*command)
+        assert status == 0 and "owned" in out and not {"\x1b", "\x07", "\u202e"} & set(out + errors), command
+        assert "[red]x[/red]" in out
 
 
 def test_show(cli, store):
