@@ -37,6 +37,7 @@ app = command_line(
     "python -m registry gc --keep 5 --dry-run",
     "python -m registry export dsprites_capacity@champion model.tar",
     "python -m registry import model.tar --name theirs",
+    "python -m registry pull efficientnet_lite0",
     "python -m registry encode dsprites_capacity@champion pictures --out codes.csv",
 )
 
@@ -225,6 +226,23 @@ def import_model(
 
 
 @app.command()
+def pull(
+    name: Annotated[str, typer.Argument(help="A network of pretrained image features: efficientnet_lite0.")],
+    as_json: AsJson = False,
+    registry: Registry = None,
+) -> None:
+    """Make a network of pretrained image features (ONNX) from installed weights, for `python -m analysis.rank`."""
+    from registry.feature_export import pull as pull_features
+
+    record = pull_features(name, registry).record
+    if as_json:
+        return print_json(record.model_dump(mode="json"))
+    return print(
+        f"{record.name}: {record.dimensions} features of {record.side}×{record.side} pictures, {record.licence}, {record.sha256}"
+    )
+
+
+@app.command()
 def encode(
     model: Reference,
     images: Annotated[list[Path], typer.Argument(help="Picture files, or folders of them.")],
@@ -252,10 +270,12 @@ def encode(
 
 
 def _picture_files(places: list[Path]) -> list[Path]:
-    """The files themselves, and all files in the folders, sorted."""
+    """The files themselves, and all files in and below the folders, sorted."""
+    from models.picture_files import walk
+
     files = []
     for place in places:
-        files += sorted(path for path in place.iterdir() if path.is_file()) if place.is_dir() else [place]
+        files += walk(place) if place.is_dir() else [place]
     if not files:
         raise RegistryError(f"there are no files in {', '.join(map(str, places))}")
     return files

@@ -1,4 +1,4 @@
-"""From a torch VAE to two ONNX files: the only module of the registry that imports torch.
+"""From a torch VAE to two ONNX files: the only module of the registry, with `feature_export`, that imports torch.
 
     encoder.onnx   image (batch, C, H, W) float32 in [0, 1] [, condition (batch,) int64]  →  mu, logvar (batch, D)
     decoder.onnx   z (batch, D) float32 [, condition]  →  pixels (batch, C, H, W) in [0, 1]
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from models.vae import VAE
 
-__all__ = ["DECODER", "ENCODER", "cpu_copy", "export_onnx"]
+__all__ = ["DECODER", "ENCODER", "cpu_copy", "export_onnx", "to_onnx"]
 
 ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
 
@@ -59,12 +59,13 @@ def export_onnx(model: VAE) -> dict[str, bytes]:
     told = {} if config.condition is None else {"condition": torch.zeros(2, dtype=torch.int64)}
     images, latents = torch.zeros(2, *config.image_shape), torch.zeros(2, config.latent_dim)
     return {
-        ENCODER: _export(_Encoder(on_cpu), {"image": images} | told, ["mu", "logvar"]),
-        DECODER: _export(_Decoder(on_cpu), {"z": latents} | told, ["pixels"]),
+        ENCODER: to_onnx(_Encoder(on_cpu), {"image": images} | told, ["mu", "logvar"]),
+        DECODER: to_onnx(_Decoder(on_cpu), {"z": latents} | told, ["pixels"]),
     }
 
 
-def _export(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str]) -> bytes:
+def to_onnx(module: nn.Module, inputs: dict[str, Tensor], outputs: list[str]) -> bytes:
+    """Canonical bytes of any module, for any batch size; inputs: examples of two rows, by name."""
     batch = torch.export.Dim("batch")
     with _quiet():
         program = torch.onnx.export(

@@ -5,6 +5,7 @@ What cannot be read is left out and named.  Sizes and modes may be mixed: `Prepr
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from models.errors import UserError
+from models.picture_files import walk
 from models.preprocessing import Preprocessing
 from study.datasets import ArrayImages, save_pictures, skipped_note
 
@@ -26,7 +28,8 @@ GREY_MODES = ("1", "L", "LA", "I", "I;16", "F")
 
 @dataclass(frozen=True)
 class PictureSet:
-    """n pictures: `images` uint8 (n, C, H, W), `files` their paths, in the same order; `notes` what was left out.
+    """n pictures: `images` uint8 (n, C, H, W), `files` their paths, in the same order; `notes` what was left out;
+    `unreadable` which files no picture could be read from, and why.
 
     The images live in a temporary file that has lost its name already: the system frees it with the last reference.
     """
@@ -35,6 +38,7 @@ class PictureSet:
     files: tuple[Path, ...]
     images: ArrayImages
     notes: tuple[str, ...]
+    unreadable: tuple[tuple[Path, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.files)
@@ -52,9 +56,9 @@ def find_files(folder: Path, exclude: Iterable[str] = ()) -> list[Path]:
     """
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder: a ranking needs a folder of pictures")
-    left_out = {(folder / name).resolve() for name in exclude}
-    found = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path.relative_to(folder)))
-    files = [path for path in found if path.resolve() not in left_out]
+    found = walk(folder)
+    left_out = _matched(folder, found, exclude)
+    files = [path for path in found if path not in left_out]
     if not files:
         raise UserError(f"{folder} has no files{' that are not excluded' if found else ''}: a ranking needs pictures")
     return files
@@ -64,10 +68,11 @@ def read_pictures(root: Path, files: list[Path], preprocessing: Preprocessing, d
     """Read the files.  Raises `UserError` when none of them is a picture."""
     with TemporaryDirectory(prefix="vae-study-", ignore_cleanup_errors=True) as home:
         target = Path(home) / "images.npy"
-        readable = save_pictures(target, files, preprocessing, description)
+        reasons = save_pictures(target, files, preprocessing, description)
         images = ArrayImages(np.load(target, mmap_mode="r"))
-    good = tuple(file for file, fine in zip(files, readable, strict=True) if fine)
-    return PictureSet(root, good, images, skipped_note(files, readable, root))
+    good = tuple(file for file, why in zip(files, reasons, strict=True) if not why)
+    bad = tuple((file, why) for file, why in zip(files, reasons, strict=True) if why)
+    return PictureSet(root, good, images, skipped_note(files, reasons, root), bad)
 
 
 def fitting_preprocessing(files: list[Path]) -> Preprocessing:
@@ -80,12 +85,19 @@ def fitting_preprocessing(files: list[Path]) -> Preprocessing:
         try:
             with Image.open(path) as picture:
                 shapes.append((picture.mode in GREY_MODES, min(picture.size)))
-        except (OSError, Image.DecompressionBombError):
+        except Exception:  # whatever it is, `open_picture` names it
             continue
     small = bool(shapes) and float(np.median([side for _, side in shapes])) <= 40
     side = 32 if small else 64
     return Preprocessing(size=(side, side), mode="L" if shapes and all(grey for grey, _ in shapes) else "RGB")
 
 
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+def _matched(folder: Path, found: list[Path], names: Iterable[str]) -> set[Path]:
+    """The files of these names.  Raises `UserError` for a name that none has: a list with a mistake would exclude nothing."""
+    there = {os.fsencode(path.relative_to(folder)): path for path in found}
+    wanted = {name: there.get(os.fsencode(Path(name))) for name in names}
+    missing = [name for name, path in wanted.items() if path is None]
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise UserError(f"every excluded name must be a file below {folder}, but these are not: {', '.join(missing[:3])}{more}")
+    return {path for path in wanted.values() if path is not None}

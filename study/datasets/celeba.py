@@ -64,14 +64,14 @@ def load(data: Path, argument: str | None, image_size: int = 64) -> Dataset:
 def _build(folder: Path, preprocessing: Preprocessing, place: Path) -> Description:
     table = _table(folder)
     files = [folder / PICTURES / name for name in table.index]
-    readable = save_pictures(place / "images.npy", files, preprocessing, "reading CelebA")
-    table = table[readable]
+    reasons = save_pictures(place / "images.npy", files, preprocessing, "reading CelebA")
+    table = table[[not why for why in reasons]]
     return Description(
         source="official",
         part=table.pop("part").to_numpy(np.int8),
         factors=table.to_numpy(np.int64),
         factor_names=tuple(table.columns),
-        notes=skipped_note(files, readable, folder),
+        notes=skipped_note(files, reasons, folder),
     )
 
 

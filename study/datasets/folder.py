@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -23,12 +22,17 @@ import numpy as np
 from pydantic import ValidationError
 
 from models.errors import UserError, explain
+from models.picture_files import walk
 from models.preprocessing import Preprocessing
 from study.datasets._cached import Description, cached_dataset
 from study.datasets._dataset import PARTS, Dataset, cut_validation, random_parts
 from study.datasets._picture_files import save_pictures, skipped_note
 
 __all__ = ["load"]
+
+
+TEXTS = (".txt", ".md", ".csv", ".json", ".yaml", ".yml", ".toml", ".html", ".pdf", "")
+"""Endings of what stands beside class folders and is no picture: a README, a list of labels."""
 
 
 class Picture(NamedTuple):
@@ -63,8 +67,8 @@ def load(data: Path, argument: str | None, image_size: int = 64, mode: str = "RG
 
 def _build(root: Path, pictures: list[Picture], preprocessing: Preprocessing, place: Path) -> Description:
     files = [picture.path for picture in pictures]
-    readable = save_pictures(place / "images.npy", files, preprocessing, "reading pictures")
-    found = [picture for picture, good in zip(pictures, readable, strict=True) if good]
+    reasons = save_pictures(place / "images.npy", files, preprocessing, "reading pictures")
+    found = [picture for picture, why in zip(pictures, reasons, strict=True) if not why]
     names = sorted({picture.label for picture in found})
     labelled = names != [""]
     return Description(
@@ -72,7 +76,7 @@ def _build(root: Path, pictures: list[Picture], preprocessing: Preprocessing, pl
         part=_parts(found),
         labels=np.array([names.index(picture.label) for picture in found], dtype=np.int64) if labelled else None,
         label_names=tuple(names) if labelled else (),
-        notes=skipped_note(files, readable, root),
+        notes=skipped_note(files, reasons, root),
     )
 
 
@@ -105,20 +109,16 @@ def _classes(root: Path, part: str) -> list[Picture]:
         raise UserError(
             f"{root} must hold either pictures or one sub-folder a class, but got both: {loose[0].name} beside {folders[0].name}/"
         )
-    below = [(Path(at) / name, folder.name) for folder in folders for at, _, names in os.walk(folder) for name in names]
-    below = [(path, label) for path, label in below if _is_candidate(path)]
+    below = [(path, folder.name) for folder in folders for path in walk(folder)]
     return [Picture(path, part, label) for path, label in sorted([(path, "") for path in loose] + below)]
 
 
 def _entries(root: Path) -> tuple[list[Path], list[Path]]:
-    entries = sorted(root.iterdir())
-    folders = [path for path in entries if path.is_dir() and not path.name.startswith(".")]
-    return [path for path in entries if _is_candidate(path)], folders
-
-
-def _is_candidate(path: Path) -> bool:
-    """A file, or a link to a file that is gone (which is then named as unreadable); not a pipe, which would never end."""
-    return not path.name.startswith(".") and (path.is_file() or (path.is_symlink() and not path.exists()))
+    """Loose pictures, and folders with something in them.  A text beside class folders is not taken for a picture."""
+    candidates = walk(root)
+    folders = sorted({root / path.relative_to(root).parts[0] for path in candidates if path.parent != root})
+    loose = [path for path in candidates if path.parent == root]
+    return [path for path in loose if not (folders and path.suffix.lower() in TEXTS)], folders
 
 
 def _files_digest(pictures: list[Picture]) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 from pydantic import ValidationError
 
 from models.errors import UserError
@@ -57,6 +59,29 @@ def test_sixteen_bits_keep_their_levels(tmp_path):
     np.testing.assert_array_equal(opened[0], [[0, 100], [200, 255]])
 
 
+def test_twelve_bits_and_one_bit_keep_their_levels(tmp_path):
+    deep = save(tmp_path / "deep.png", np.array([[0, 4095], [1600, 3200]], np.uint16))
+    np.testing.assert_array_equal(open_picture(deep, Preprocessing(size=(2, 2), mode="L"))[0], [[0, 255], [100, 200]])
+    mask = save(tmp_path / "mask.png", np.array([[0, 1], [1, 0]], np.uint8))
+    np.testing.assert_array_equal(open_picture(mask, Preprocessing(size=(2, 2), mode="L"))[0], [[0, 255], [255, 0]])
+
+
+@pytest.mark.parametrize("white", [4095, 65535])
+def test_sixteen_bit_pgm(tmp_path, white):
+    """It states its white, so a dark one stays dark."""
+    levels = np.array([[0, white // 64], [white // 4, white // 2]], ">u2")
+    (tmp_path / "a.pgm").write_bytes(b"P5 2 2 %d\n" % white + levels.tobytes())
+    opened = open_picture(tmp_path / "a.pgm", Preprocessing(size=(2, 2), mode="L"))
+    np.testing.assert_allclose(opened[0], [[0, 4], [64, 128]], atol=1)
+
+
+def test_black_ink_on_transparent_ground_is_seen(tmp_path):
+    pixels = np.zeros((2, 2, 4), np.uint8)
+    pixels[0, :, 3] = 255
+    opened = open_picture(save(tmp_path / "a.png", pixels), Preprocessing(size=(2, 2), mode="L"))
+    np.testing.assert_array_equal(opened[0], [[0, 0], [255, 255]])
+
+
 def test_transparent_means_black(tmp_path):
     pixels = np.full((2, 2, 4), 255, np.uint8)
     pixels[0, :, 3] = 0
@@ -88,6 +113,53 @@ def test_what_is_no_picture_is_one_line(tmp_path, kind):
     with pytest.raises(UserError) as caught:
         open_picture(path, Preprocessing(size=(4, 4)))
     assert "a.png" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def outcome(path):
+    """The shape of what was read, or why nothing was."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return open_picture(path, Preprocessing(size=(4, 4))).shape
+        except UserError as error:
+            return str(error)
+
+
+def test_whatever_a_decoder_raises_is_one_line(tmp_path):
+    """An EXIF block with a text where the orientation's number belongs: a TypeError in Pillow."""
+    image = Image.new("RGB", (8, 8))
+    exif = image.getexif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "a.jpg", exif=exif)
+    whole = (tmp_path / "a.jpg").read_bytes()
+    text = whole.replace(b"\x01\x12\x00\x03", b"\x01\x12\x00\x02").replace(b"\x12\x01\x03\x00", b"\x12\x01\x02\x00")
+    assert text != whole
+    (tmp_path / "a.jpg").write_bytes(text)
+    found = outcome(tmp_path / "a.jpg")
+    assert found == (3, 4, 4) or "a.jpg is a damaged picture" in found
+
+
+def test_flipped_bytes_end_nothing(tmp_path):
+    generator = np.random.default_rng(0)
+    noise = Image.fromarray(generator.integers(0, 256, (12, 12, 3), dtype=np.uint8))
+    for kind in ("png", "jpg", "gif", "bmp", "tiff", "webp", "tga", "ppm", "pcx", "sgi", "ico", "jp2"):
+        noise.save(tmp_path / f"a.{kind}")
+        whole = np.frombuffer((tmp_path / f"a.{kind}").read_bytes(), np.uint8)
+        for number in range(25):
+            broken = whole.copy()
+            broken[generator.integers(0, min(len(broken), 200), 4)] = generator.integers(0, 256, 4)
+            path = tmp_path / f"{number}.{kind}"
+            path.write_bytes(broken.tobytes())
+            found = outcome(path)
+            assert found == (3, 4, 4) or ("\n" not in found and path.name in found)
+
+
+def test_more_than_eighty_megapixels_are_refused_before_decoding(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    Image.new("1", (9_000, 9_900)).save(path)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda self: pytest.fail("decoded"))
+    with pytest.raises(UserError, match="80,000,000 must hold"):
+        open_picture(path, Preprocessing(size=(4, 4)))
 
 
 def test_a_bomb_is_refused(tmp_path, monkeypatch):

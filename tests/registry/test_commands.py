@@ -18,7 +18,7 @@ from registry.commands import app
 from registry.console import run
 from tests.registry.helpers import FILES, LINEAGE, images, manifest, publish, snapshot
 
-COMMANDS = ["list", "show", "promote", "annotate", "history", "verify", "diff", "gc", "export", "import", "encode"]
+COMMANDS = ["list", "show", "promote", "annotate", "history", "verify", "diff", "gc", "export", "import", "pull", "encode"]
 
 
 @pytest.fixture
