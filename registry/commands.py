@@ -82,7 +82,9 @@ def show(model: Reference, as_json: AsJson = False, registry: Registry = None) -
     tags, description = store.tags(version), store.description(version)
     if as_json:
         notes = {"tags": tags, "description": description}
-        return print_json(views.summary(version, aliases, tags) | notes | {"manifest": version.manifest.model_dump(mode="json")})
+        return print_json(
+            views.summary(version, version.facts, aliases, tags) | notes | {"manifest": version.manifest.model_dump(mode="json")}
+        )
     print(f"{version}  {version.digest}\naliases: {', '.join(aliases) or 'none'}\nfiles:   {version.folder}")
     print(plain("".join(f"tag:     {key} = {value}\n" for key, value in tags.items()) + f"{description}\n"))
     card = version.read()["card.md"].decode(errors="replace") if "card.md" in version.manifest.files else "(no model card)"

@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from registry.manifest import Manifest, parse_manifest
 from registry.names import Reference, check_alias, check_name, parse_reference
 from registry.version import Version, check_files, open_version, write_version
 
-__all__ = ["ANYWHERE", "DAY", "Event", "Finding", "Store", "Version"]
+__all__ = ["ANYWHERE", "DAY", "Entry", "Event", "Finding", "Store", "Version"]
 
 FORMAT = 1
 DAY = 86_400.0  # seconds
@@ -41,6 +42,16 @@ class _Anywhere:
 
 
 ANYWHERE = _Anywhere()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One version as a list shows it.  facts: `Version.facts`."""
+
+    version: Version
+    facts: dict[str, Any]
+    aliases: list[str]
+    tags: dict[str, str]
 
 
 class Store:
@@ -69,6 +80,31 @@ class Store:
     def versions(self, name: str) -> list[Version]:
         """All versions of a model, oldest first.  Raises `NotFoundError`."""
         return [open_version(name, self._versions(name) / str(number)) for number in self.numbers(name)]
+
+    def entries(self, name: str) -> tuple[list[Entry], list[str]]:
+        """All versions, newest first, with aliases and tags; and one line for each record that cannot be read.
+
+        The log is read once, so this takes time in proportion to what there is.  Without its log a model has no known aliases.
+        """
+        damage, entries = [], []
+        try:
+            log = self._read_log(name)
+        except DamagedError as error:
+            log, damage = [], [str(error)]
+        aliases = aliases_in(log)
+        notes: dict[int, list[Event]] = {}
+        for event in log:
+            notes.setdefault(event.version, []).append(event)
+        for number in reversed(self.numbers(name)):
+            try:
+                version = open_version(name, self._versions(name) / str(number))
+                facts = version.facts
+            except DamagedError as error:
+                damage.append(str(error))
+                continue
+            tags = notes_in(notes.get(number, []), number, facts["tags"], "")[0]
+            entries.append(Entry(version, facts, [alias for alias, at in aliases.items() if at == number], tags))
+        return entries, damage
 
     def resolve(self, reference: str, version: int | None = None) -> Version:
         """The one version that is meant: see `registry.names`.  Raises `NotFoundError`."""

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from registry.errors import DamagedError, NotFoundError
+from registry.errors import NotFoundError
 from registry.history import Event
-from registry.shelf import Shelf
+from registry.store import Store
 from registry.version import Version
 from registry.where import Condition, fulfils
 
@@ -43,19 +43,14 @@ class Filter:
         )
 
 
-def listing(store: Shelf, wanted: Filter) -> tuple[list[dict[str, Any]], list[str]]:
+def listing(store: Store, wanted: Filter) -> tuple[list[dict[str, Any]], list[str]]:
     """One row a version that the filter accepts, by name, newest first; and one line for each that cannot be read."""
     rows, damage = [], []
     for name in store.names():
-        aliases = store.aliases(name)
-        for number in reversed(store.numbers(name)):
-            try:
-                version = store.resolve(name, number)
-                row = summary(version, [alias for alias, at in aliases.items() if at == number], store.tags(version))
-            except DamagedError as error:
-                damage.append(str(error))
-            else:
-                rows += [row] if wanted.accepts(row) else []
+        entries, unreadable = store.entries(name)
+        damage += unreadable
+        found = (summary(entry.version, entry.facts, entry.aliases, entry.tags) for entry in entries)
+        rows += [row for row in found if wanted.accepts(row)]
     return rows, damage
 
 
@@ -87,22 +82,21 @@ def searched(metrics: Mapping[str, float]) -> list[str]:
     return sorted(tested or [key for key in ("negative_elbo", "recon", "kl") if key in metrics] or list(metrics)[:3])
 
 
-def summary(version: Version, aliases: list[str], tags: Mapping[str, str]) -> dict[str, Any]:
-    """One version in short."""
-    manifest = version.manifest
-    lineage = manifest.lineage
+def summary(version: Version, facts: Mapping[str, Any], aliases: list[str], tags: Mapping[str, str]) -> dict[str, Any]:
+    """One version in short.  facts: its `Version.facts`."""
+    lineage = facts["lineage"]
     return {
         "name": version.name,
         "version": version.number,
         "aliases": aliases,
-        "metrics": manifest.metrics,
-        "created": manifest.created,
-        "dataset": lineage.dataset.name,
-        "study": lineage.study,
-        "trial": lineage.trial,
-        "seeds": lineage.seeds,
-        "budget": lineage.budget.name,
-        "steps": lineage.budget.steps,
+        "metrics": facts["metrics"],
+        "created": facts["created"],
+        "dataset": lineage["dataset"]["name"],
+        "study": lineage["study"],
+        "trial": lineage["trial"],
+        "seeds": lineage.get("seeds", 1),
+        "budget": lineage["budget"]["name"],
+        "steps": lineage["budget"]["steps"],
         "tags": dict(tags),
         "digest": version.digest,
     }

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from registry import Store, load
-from tests.registry.helpers import FILES, LINEAGE, manifest
+from registry import Store, load, views
+from tests.registry.helpers import FILES, LINEAGE, manifest, publish
 
 pytestmark = pytest.mark.benchmark
 REPOSITORY = Path(__file__).parents[2]
@@ -112,6 +112,20 @@ def test_faster_than_eager_torch(root, burgess, count):
     print(f"encode {1000 * ours:.2f}, torch {1000 * torchs:.2f}, {torchs / ours:.1f} times as fast;", end=" ")
     print(f"decode {1000 * ours_back:.2f}, torch {1000 * torchs_back:.2f}, {torchs_back / ours_back:.1f} times")
     assert torchs / ours >= 3 and torchs_back / ours_back >= 1
+
+
+def test_list_of_two_thousand_versions(tmp_path, monkeypatch):
+    """Linear, and at most 0.3 s for the reading: a process adds its start."""
+    monkeypatch.setattr("os.fsync", lambda file: None)  # making them is not what is measured
+    store, seconds = Store(tmp_path / "store"), {}
+    for count in (500, 1000, 2000):
+        while len(store.numbers("prepared") if store.names() else []) < count:
+            number = publish(store, "prepared").number
+            if number % 20 == 0:
+                store.annotate(store.resolve("prepared", number), tags={"kept": "yes"})
+        seconds[count] = fastest(lambda: views.listing(store, views.Filter()), seconds=3)[0]
+    print("\nlist of " + ", ".join(f"{count}: {1000 * each:.0f} ms" for count, each in seconds.items()))
+    assert seconds[2000] <= 0.3 and seconds[2000] <= 5 * seconds[500]
 
 
 def test_store_operations(tmp_path):
