@@ -16,7 +16,7 @@ import typer
 
 from registry import views
 from registry.console import AsJson, Registry, command_line, plain, print_json, print_table
-from registry.errors import RegistryError
+from registry.errors import NotFoundError, RegistryError
 from registry.listing import print_listing
 from registry.place import registry_folder
 from registry.store import ANYWHERE, DAY, Store
@@ -149,6 +149,8 @@ def verify(
 ) -> None:
     """Compare every stored file with its digest.  Exit status 1 when something is damaged."""
     store = Store(registry_folder(registry))
+    if not store.root.is_dir():
+        raise NotFoundError(f"there is no model store in {store.root}")
     findings = store.verify(model)
     if as_json:
         print_json([{"name": found.name, "version": found.version, "problem": found.problem} for found in findings])

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from registry.disk import claim, make_folder, numbers, seal, signed, sync_folder, unseal, working_folder, write_file
+from registry.disk import claim, digest_of, make_folder, numbers, seal, signed, sync_folder, unseal, working_folder, write_file
+from registry.errors import DamagedError
+from registry.heads import CHAIN, check_place, head_of, link, raise_head
 
 __all__ = ["Event", "aliases_in", "append", "notes_in", "read_log", "retired_in"]
 
@@ -30,22 +32,38 @@ class Event:
 
 def read_log(name: str, folder: Path) -> list[Event]:
     """All entries in order.  Raises `DamagedError` for one that has changed."""
-    log = []
-    for number in numbers(folder):
-        record = unseal(folder / str(number) / "record")
+    log, found, previous = [], numbers(folder), None
+    for number in range(1, max(found, default=0) + 1):
+        place = folder / str(number)
+        if number not in found:
+            raise DamagedError(f"{place} is damaged: the log of {name} has lost this entry")
+        record = unseal(place / "record")
+        check_place(record, place, name)
+        if record.get("previous", previous) != previous:
+            raise DamagedError(f"{place} is damaged: it was written after another entry {number - 1}")
+        previous = digest_of(place / "record")
+        record = {key: value for key, value in record.items() if key not in CHAIN}
         kind, time, by, version = (record.pop(key) for key in ("kind", "time", "by", "version"))
         log.append(Event(name, kind, time, by, version, record))
     return log
 
 
-def append(name: str, folder: Path, staging: Path, decide: Callable[[list[Event]], dict[str, Any] | None]) -> None:
+def append(name: str, root: Path, decide: Callable[[list[Event]], dict[str, Any] | None]) -> None:
     """Append what `decide` makes of the log so far (None: nothing).  If somebody else was first, it is asked again."""
-    while (record := decide(log := read_log(name, folder))) is not None:
-        with working_folder(staging) as staged:
-            write_file(staged / "record", seal(signed(record)))
+    folder = root / "models" / name / "log"
+    while True:
+        head = head_of(root, name)
+        log = read_log(name, folder)
+        record = decide(log)
+        if record is None:
+            return
+        place = link(root, name, "log", head, len(log))
+        with working_folder(root / "staging") as staged:
+            write_file(staged / "record", seal(signed(record | place)))
             sync_folder(staged)
             make_folder(folder)
-            if claim(staged, folder, len(log) + 1):
+            if claim(staged, folder, place["number"]):
+                raise_head(root, name, "log", place["number"])
                 return
 
 

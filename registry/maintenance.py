@@ -16,12 +16,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from registry.disk import make_folder, numbers, sync_folder, unseal
+from registry.disk import digest_of, make_folder, numbers, sync_folder, unseal
 from registry.errors import DamagedError, RegistryError
+from registry.heads import head_of
 from registry.history import Event, aliases_in, append, read_log, retired_in
 from registry.version import MANIFEST, PUBLISHED, Version, open_version
 
-__all__ = ["Finding", "collect", "verify_model"]
+__all__ = ["Finding", "collect", "verify_model", "verify_store"]
 
 _TRASH = "trash-"
 
@@ -35,14 +36,23 @@ class Finding:
     problem: str
 
 
-def verify_model(name: str, folder: Path, only: int | None = None) -> list[Finding]:
-    """Every file of every version (or of one) and every log entry of the model in `folder`; empty when all are intact."""
-    findings = []
+def verify_store(root: Path, names: list[str]) -> list[Finding]:
+    """All models that are there or have been, and the store's own file; empty when everything is intact."""
+    findings = [finding for name in names for finding in verify_model(name, root)]
+    if names and not (root / "store.json").is_file():
+        findings.append(Finding("", None, f"{root / 'store.json'} is missing: this folder is not taken for a store any more"))
+    return findings
+
+
+def verify_model(name: str, root: Path, only: int | None = None) -> list[Finding]:
+    """Every file of every version (or of one), every log entry and their order; empty when all are intact."""
+    findings, folder = [], root / "models" / name
     there = numbers(folder / "versions")
     for number in there if only is None else [only]:
         findings += [Finding(name, number, problem) for problem in _version_problems(name, folder / "versions" / str(number))]
     if only is None:
         findings += _series_problems(name, folder, there)
+        findings += _head_problems(name, root, there)
     return findings
 
 
@@ -78,17 +88,62 @@ def _version_problems(name: str, folder: Path) -> list[str]:
 
 
 def _series_problems(name: str, folder: Path, versions: list[int]) -> list[Finding]:
-    """Log entries that have changed; numbers that are missing without a reason."""
-    problems, retired = [], set()
-    entries = numbers(folder / "log")
-    for number in range(1, max(entries, default=0) + 1):
-        try:
-            record = unseal(folder / "log" / str(number) / "record")
-            retired |= {record["version"]} if record["kind"] == "retired" else set()
-        except DamagedError as error:
-            problems.append(Finding(name, None, str(error)))
-    missing = set(range(1, max(versions, default=0) + 1)) - set(versions) - retired
-    return problems + [Finding(name, number, f"{name}@{number} is missing") for number in sorted(missing)]
+    """Log entries that have changed or changed places; versions that are missing without a reason, or follow another one."""
+    problems: list[Finding] = []
+    retired: dict[int, str | None] = {}
+    try:
+        log = read_log(name, folder / "log")
+        retired = {event.version: event.details.get("record") for event in log if event.kind == "retired"}
+    except DamagedError as error:
+        problems.append(Finding(name, None, str(error)))
+    last = max(versions, default=0)
+    lost = [number for number in range(1, last + 1) if number not in versions and number not in retired]
+    problems += [Finding(name, number, f"{name}@{number} is missing") for number in lost]
+    for number in versions:
+        said = _previous(folder / "versions" / str(number))
+        known = _digest(folder / "versions" / str(number - 1) / PUBLISHED) or retired.get(number - 1)
+        if said is not None and known is not None and said != known:
+            problems.append(Finding(name, number, f"{name}@{number} was published after another {name}@{number - 1}"))
+    return problems
+
+
+def _previous(folder: Path) -> str | None:
+    try:
+        found: str | None = unseal(folder / PUBLISHED).get("previous")
+        return found
+    except DamagedError:  # said by `_version_problems`
+        return None
+
+
+def _head_problems(name: str, root: Path, versions: list[int]) -> list[Finding]:
+    """What the head knows of and is not there, or is there as something else."""
+    try:
+        head = head_of(root, name)
+    except DamagedError as error:
+        return [Finding(name, None, str(error))]
+    problems, folder = [], root / "models" / name
+    if not folder.is_dir():
+        return [Finding(name, None, f"{name} is missing with all its versions, of which it has had {head.versions[0]}")]
+    last, digest = head.versions
+    lost = range(max(versions, default=0) + 1, last + 1)
+    problems += [Finding(name, number, f"{name}@{number} is missing") for number in lost]
+    if last in versions and _digest(folder / "versions" / str(last) / PUBLISHED) not in (digest, None):
+        problems.append(Finding(name, last, f"{name}@{last} is not the version that was published under this number"))
+    entries, (last, digest) = max(numbers(folder / "log"), default=0), head.log
+    if entries < last:
+        problems.append(Finding(name, None, f"the log of {name} ends with entry {entries}, but it has had {last}"))
+    elif last and _digest(folder / "log" / str(last) / "record") not in (digest, None):
+        problems.append(Finding(name, None, f"entry {last} of the log of {name} is not the one that was written"))
+    return problems
+
+
+def _digest(path: Path) -> str | None:
+    """A record's digest; None where it is damaged or missing, which is said elsewhere."""
+    try:
+        unseal(path)
+        return digest_of(path)
+    except DamagedError:
+        return None
 
 
 def _retire_old(name: str, root: Path, keep: int, grace: float, dry_run: bool) -> list[str]:
@@ -113,9 +168,15 @@ def _retire(version: Version, folder: Path, staging: Path) -> bool:
     def decide(log: list[Event]) -> dict[str, Any] | None:
         if version.number in retired_in(log) or version.number in aliases_in(log).values():
             return None
-        return {"kind": "retired", "version": version.number, "digest": version.digest, "published": version.published}
+        return {
+            "kind": "retired",
+            "version": version.number,
+            "digest": version.digest,
+            "published": version.published,
+            "record": digest_of(version.folder / PUBLISHED),
+        }
 
-    append(version.name, folder / "log", staging, decide)
+    append(version.name, staging.parent, decide)
     if version.number not in retired_in(read_log(version.name, folder / "log")):
         return False
     _discard(version.folder, staging)
@@ -140,7 +201,7 @@ def _left_overs(root: Path, grace: float) -> list[Path]:
     """What lies in staging and is older than `grace`, trash at any age, and temporary files of store.json."""
     staging = root / "staging"
     entries = [staging / entry for entry in sorted(os.listdir(staging))] if staging.is_dir() else []
-    entries += sorted(root.glob(".store.json.*"))
+    entries += sorted([*root.glob(".store.json.*"), *root.glob("heads/.*")])
     return [path for path in entries if path.name.startswith(_TRASH) or time.time() - _last_change(path) >= grace]
 
 

@@ -4,6 +4,7 @@
     models/NAME/versions/7/             one version, never changed: manifest.json, encoder.onnx, decoder.onnx, card.md …
                            published    sealed record: the manifest's digest, when, by whom
     models/NAME/log/12/record           sealed record of what happened after publishing: alias moved, notes edited, retired
+    heads/NAME                          how far both series have come (`registry.heads`)
     staging/…                           what is being written; `gc` removes what killed processes left
 
 Both series, versions and log, grow by the same step (`registry.disk.claim`): write everything into staging, wait until it
@@ -25,11 +26,12 @@ from models.files import write_atomically
 from registry import maintenance
 from registry.disk import canonical_json, claim, make_folder, numbers, sync_folder, working_folder, writing
 from registry.errors import ConflictError, DamagedError, NotFoundError, RegistryError
+from registry.heads import head_of, heads, link, raise_head
 from registry.history import Event, aliases_in, append, notes_in, read_log, retired_in
 from registry.maintenance import Finding
 from registry.manifest import Manifest, parse_manifest
 from registry.names import Reference, check_alias, check_name, parse_reference
-from registry.version import Version, check_files, open_version, write_version
+from registry.version import Version, check_files, open_version, stamp, write_version
 
 __all__ = ["ANYWHERE", "DAY", "Entry", "Event", "Finding", "Store", "Version"]
 
@@ -70,7 +72,7 @@ class Store:
         """Names of all models, sorted; none in a folder that is not a store yet."""
         if not self._is_store() or not (self.root / "models").is_dir():
             return []
-        return sorted(name for name in os.listdir(self.root / "models") if numbers(self._versions(name)))
+        return [name for name in self._models() if numbers(self._versions(name))]
 
     def numbers(self, name: str) -> list[int]:
         """The version numbers of a model, ascending.  Raises `NotFoundError`."""
@@ -138,7 +140,8 @@ class Store:
     def verify(self, reference: str | None = None) -> list[Finding]:
         """What is damaged, in everything or in one version or model (a plain name); empty when all is intact."""
         if reference is None:
-            return [finding for name in self.names() for finding in maintenance.verify_model(name, self._folder(name))]
+            self._is_store()
+            return maintenance.verify_store(self.root, sorted({*self._models(), *heads(self.root)}))
         name, number, alias, _ = parse_reference(reference)
         if name is None or alias is not None:
             found = self.resolve(reference)
@@ -146,7 +149,7 @@ class Store:
         self._check_model(name)
         if number is not None:
             self._check_exists(name, number)
-        return maintenance.verify_model(name, self._folder(name), only=number)
+        return maintenance.verify_model(name, self.root, only=number)
 
     # ------------------------------------------------------------------ what changes it
 
@@ -170,13 +173,14 @@ class Store:
             self._create()
             with working_folder(self.root / "staging") as staged:
                 write_version(staged, dict(files), manifest)
+                stamp(staged, place := self._next_place(name))
                 if gate is not None:
                     gate(staged)
                 make_folder(series)
-                number = max(numbers(series), default=0) + 1
-                while not claim(staged, series, number):
-                    number = max(numbers(series)) + 1
-        return open_version(name, series / str(number))
+                while not claim(staged, series, place["number"]):  # somebody else took the number, and is the predecessor now
+                    stamp(staged, place := self._next_place(name))
+                raise_head(self.root, name, "versions", place["number"])
+        return open_version(name, series / str(place["number"]))
 
     def set_alias(self, name: str, version: int | None, alias: str, *, expect: int | _Anywhere | None = ANYWHERE) -> None:
         """Point `alias` to a version, or take it away (`version=None`).
@@ -222,15 +226,23 @@ class Store:
     def _folder(self, name: str) -> Path:
         return self.root / "models" / name
 
+    def _models(self) -> list[str]:
+        folder = self.root / "models"
+        return sorted(os.listdir(folder)) if folder.is_dir() else []
+
     def _versions(self, name: str) -> Path:
         return self._folder(name) / "versions"
+
+    def _next_place(self, name: str) -> dict[str, Any]:
+        head = head_of(self.root, name)
+        return link(self.root, name, "versions", head, max(numbers(self._versions(name)), default=0))
 
     def _read_log(self, name: str) -> list[Event]:
         return read_log(name, self._folder(name) / "log")
 
     def _append(self, name: str, decide: Callable[[list[Event]], dict[str, Any] | None]) -> None:
         with writing(self.root):
-            append(name, self._folder(name) / "log", self.root / "staging", decide)
+            append(name, self.root, decide)
 
     def _notes(self, version: Version) -> tuple[dict[str, str], str]:
         manifest = version.manifest

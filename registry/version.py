@@ -10,10 +10,11 @@ from typing import Any
 
 from registry.disk import seal, sha256, signed, sync_folder, unseal, write_file
 from registry.errors import DamagedError, RegistryError
+from registry.heads import check_place
 from registry.manifest import Manifest, parse_manifest
 from registry.names import check_file_name
 
-__all__ = ["MANIFEST", "PUBLISHED", "Version", "check_files", "open_version", "read_files", "write_version"]
+__all__ = ["MANIFEST", "PUBLISHED", "Version", "check_files", "open_version", "read_files", "stamp", "write_version"]
 
 MANIFEST, PUBLISHED = "manifest.json", "published"
 MAX_FILE_BYTES = 2**31 - 1  # what a protocol buffer, and so an ONNX file, can hold
@@ -69,18 +70,25 @@ class Version:
 def open_version(name: str, folder: Path) -> Version:
     """The version in a folder that is called by its number.  Raises `DamagedError`."""
     record: dict[str, Any] = unseal(folder / PUBLISHED)
+    check_place(record, folder, name)
     return Version(name, int(folder.name), record["manifest"], record["time"], record["by"], folder)
 
 
 def write_version(folder: Path, files: dict[str, bytes], manifest: bytes) -> None:
-    """Write a version into the empty `folder` and wait until all of it is on the disk."""
+    """Write a version into the empty `folder` and wait until all of it is on the disk; `stamp` makes it one."""
     for path, data in files.items():
         (folder / path).parent.mkdir(exist_ok=True)
         write_file(folder / path, data)
     write_file(folder / MANIFEST, manifest)
-    write_file(folder / PUBLISHED, seal(signed({"manifest": sha256(manifest)})))
     for inner in sorted({(folder / path).parent for path in files} | {folder}, reverse=True):
         sync_folder(inner)
+
+
+def stamp(folder: Path, place: dict[str, Any]) -> None:
+    """Write the record of a version that will take this place (`registry.heads.link`), again where another was taken."""
+    (folder / PUBLISHED).unlink(missing_ok=True)
+    write_file(folder / PUBLISHED, seal(signed({"manifest": sha256((folder / MANIFEST).read_bytes()), **place})))
+    sync_folder(folder)
 
 
 def read_files(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
