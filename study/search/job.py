@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
 
 from models.errors import UserError
 from models.files import write_atomically
@@ -18,7 +17,8 @@ from registry.console import duration
 from study.publishing.trials import publish_trials
 from study.records.folder import StudyFolder
 from study.records.tables import Tables, read_table
-from study.records.winners import MOST, candidates, front_of
+from study.records.winners import MOST, front_of
+from study.search.closing import show_front
 from study.search.cluster import idle_gpus, ray_cluster
 from study.search.confirm import confirm, shrinkage_table
 from study.search.healing import heal
@@ -114,7 +114,7 @@ def conclude(folder: StudyFolder, registry: Path, console: Console) -> None:
     _draw(folder, front)
     console.print(f"publishing {min(len(front), MOST)} of {len(front)} Pareto models, checked on their exported files …")
     versions = publish_trials(folder, front.head(MOST), Store(registry), say=console.print)
-    console.print(_front_table(folder, front, versions))
+    show_front(folder, front, versions, console)
     _say_where(folder, registry, versions, console)
 
 
@@ -132,34 +132,6 @@ def _draw(folder: StudyFolder, front: pd.DataFrame) -> None:
     }
     history = read_table(folder, "history")
     write_atomically(folder.path / "figures" / "loss_curves.png", figures.png(figures.learning_curves(history, labels)))
-
-
-def _front_table(folder: StudyFolder, front: pd.DataFrame, versions: list[Version]) -> Table:
-    record = folder.record
-    seeds = "n = 1 seed" if record.replicates == 1 else f"medians of n = {record.replicates} seeds"
-    source = record.dataset["source"]
-    table = Table(
-        title=f"Pareto front of {len(candidates(folder))} usable trials · {record.dataset['name']} ({source}) · "
-        f"{record.budget.steps:,} steps · {seeds} · validation images",
-        box=None,
-        header_style="bold",
-        title_justify="left",
-    )
-    arrows = {"minimize": "↓", "maximize": "↑"}
-    knobs = [column for column in ("objective", "architecture", "latent_dim", "learning_rate") if column in front.columns]
-    metrics = [m for m in (*record.metrics, *record.also) if m in front.columns]
-    named = dict(zip(record.metrics, record.directions, strict=True))
-    for column in ["trial", *(f"{m} {arrows[named[m]]}" if m in named else m for m in metrics), *knobs, "registry"]:
-        table.add_column(column, justify="left" if column in (*knobs, "registry") else "right")
-    for index, (_, row) in enumerate(front.iterrows()):
-        version = f"{versions[index].name} version {versions[index].number}" if index < len(versions) else "–"
-        shown = [f"{row[metric]:.4g}" for metric in metrics]
-        table.add_row(str(int(row["trial"])), *shown, *(_knob(row[knob]) for knob in knobs), version)
-    return table
-
-
-def _knob(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _say_dashboard(console: Console, context: object, folder: StudyFolder) -> None:
