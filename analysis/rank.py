@@ -1,29 +1,33 @@
 """`python -m analysis.rank FOLDER`: the odd pictures of a folder, ranked and explained.
 
 ranking.csv     rank, file, score, … of every picture
-ranking.json    the same with how it was made and the explanations' numbers
-ranking.html    one page with pictures, bars and heat maps; needs nothing beside it
-model.vae       the model, where none was given and one was trained here: `--model OUT/model.vae` uses it again
+ranking.json    the same with how it was made, and why
+ranking.html    one page, which needs nothing beside it but the originals that it links
+model.vae       the model, where one was trained here (`--score`): `--model OUT/model.vae` uses it again
+
+Pictures are compared by views (`study.views`), and nothing is trained.  With `--model` or `--score` they are ranked by one
+outlier score of a VAE instead.
 """
 
 from __future__ import annotations
 
+import csv
+import io
+import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from registry.console import AsJson, Registry, command_line, print_json, run
-
-if TYPE_CHECKING:
-    from analysis.ranking.rank_batch import Ranking
 
 __all__ = ["app"]
 
 app = command_line(
     "Rank the pictures of a folder by how odd they are among the others, and say why.",
     "python -m analysis.rank photos",
+    "python -m analysis.rank photos --exclude marks.csv --views pixels,statistics",
     "python -m analysis.rank photos --model dsprites_capacity@champion --top 5",
     "python -m analysis.rank photos --reference clean_photos --fdr 0.05 --copy-top odd",
 )
@@ -33,18 +37,29 @@ app = command_line(
 def rank(
     folder: Annotated[Path, typer.Argument(help="Folder of pictures; sub-folders are included.")],
     model: Annotated[
-        str | None, typer.Option(help="A published model (NAME, NAME@ALIAS, NAME@3) or a .vae file; left out: one is trained.")
+        str | None, typer.Option(help="Rank by a VAE: a published model (NAME, NAME@ALIAS, NAME@3) or a .vae file.")
     ] = None,
     score: Annotated[
-        str | None, typer.Option(help="Outlier score: a file name of models/outlier_scores; left out: the best measured one.")
+        str | None,
+        typer.Option(help="Rank by one outlier score, a file name of models/outlier_scores; trains a VAE without --model."),
     ] = None,
+    views: Annotated[
+        str | None,
+        typer.Option(
+            help="Ways to compare pictures, file names of study/views, comma-separated; left out: all that need no VAE."
+        ),
+    ] = None,
+    crop: Annotated[bool, typer.Option("--crop", help="Compare only the middle square of each picture, not the whole.")] = False,
     reference: Annotated[
         Path | None, typer.Option(help="Folder of clean pictures: what counts as ordinary, and p-values.")
     ] = None,
     fdr: Annotated[float, typer.Option(help="With --reference: share of ordinary pictures tolerated among the selected.")] = 0.1,
     top: Annotated[int, typer.Option(help="How many pictures to explain.", min=0)] = 20,
     exclude: Annotated[
-        Path | None, typer.Option(help="Text file of pictures to leave out, one path below FOLDER a line.")
+        Path | None,
+        typer.Option(
+            help="Pictures to leave out: a text of one path below FOLDER a line, or the page's marks.csv (those marked odd)."
+        ),
     ] = None,
     copy_top: Annotated[Path | None, typer.Option(help="Copy the explained pictures there, named by rank.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write; default runs/rankings/<folder's name>.")] = None,
@@ -53,38 +68,86 @@ def rank(
     registry: Registry = None,
 ) -> None:
     """The odd pictures of FOLDER, the oddest first."""
-    from analysis.ranking.rank_folder import rank_folder
-    from models.outlier_scores import DEFAULT_SCORE
+    from analysis.ranking.rank_views import DEFAULT_VIEWS
+    from analysis.ranking.view_folder import view_folder
+    from models.errors import UserError
 
-    out = out or Path("runs") / "rankings" / folder.resolve().name
+    by_vae = model is not None or score is not None
+    if by_vae and (views is not None or crop):
+        raise UserError("--views and --crop are for rankings without a VAE: leave out --model and --score")
+    out = out or _default_out(folder)
     left_out = _listed(exclude)
-    record, order = rank_folder(folder, out, model, score or DEFAULT_SCORE, reference, fdr, top, left_out, registry, seed)
+    if by_vae:
+        from analysis.ranking.rank_folder import rank_folder
+        from models.outlier_scores import DEFAULT_SCORE
+
+        record, found = rank_folder(folder, out, model, score or DEFAULT_SCORE, reference, fdr, top, left_out, registry, seed)
+    else:
+        chosen = DEFAULT_VIEWS if views is None else tuple(dict.fromkeys(views.split(",")))
+        record, found = view_folder(folder, out, chosen, reference, fdr, top, left_out, registry, seed, crop)  # type: ignore[assignment]
     if copy_top is not None:
         _copy(folder, record, top, copy_top)
-    print_json(record) if as_json else _summary(record, order, out)
+    print_json(record) if as_json else _summary(record, found.verdict, out)
+
+
+def _default_out(folder: Path) -> Path:
+    """runs/rankings/<name>; where another folder of that name was ranked there, its path's digest is added."""
+    import hashlib
+
+    whole = folder.resolve()
+    out = Path("runs") / "rankings" / whole.name
+    claimed = out / ".folder"
+    digest = hashlib.sha256(os.fsencode(whole)).hexdigest()
+    if out.exists() and (not claimed.exists() or claimed.read_text() != digest):
+        return out.with_name(f"{whole.name}-{digest[:8]}")
+    if folder.is_dir():
+        out.mkdir(parents=True, exist_ok=True)
+        claimed.write_text(digest)
+    return out
 
 
 def _listed(exclude: Path | None) -> tuple[str, ...]:
+    """Names in UTF-8, with or without its byte order mark, or in whatever bytes the file system uses."""
     if exclude is None:
         return ()
-    return tuple(line.strip() for line in exclude.read_text(encoding="utf-8").splitlines() if line.strip())
+    data = exclude.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    if text.startswith("file,mark"):
+        return tuple(row["file"] for row in csv.DictReader(io.StringIO(text)) if row["mark"] == "odd")
+    return tuple(line for line in text.splitlines() if line.strip())
 
 
 def _copy(folder: Path, record: dict[str, Any], top: int, target: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
+    from models.picture_files import mark_output
+
+    mark_output(target)
     for entry in record["pictures"][:top]:
         source = folder / entry["file"]
-        shutil.copy2(source, target / f"{entry['rank']:04d}-{source.name}")
+        ending = source.suffix[:16]
+        shutil.copy2(
+            source, target / f"{entry['rank']:04d}-{_short(source.name.removesuffix(ending), 240 - len(ending.encode()))}{ending}"
+        )
 
 
-def _summary(record: dict[str, Any], ranking: Ranking, out: Path) -> None:
-    answer = {"odd": f"{record['stand_out']} of {len(ranking)} pictures stand out"}.get(ranking.verdict, ranking.verdict)
-    print(f"{len(ranking)} pictures ranked: {answer}")
+def _short(name: str, size: int) -> str:
+    """At most `size` bytes: file systems allow 255."""
+    return os.fsencode(name)[:size].decode("utf-8", "ignore")
+
+
+def _summary(record: dict[str, Any], verdict: str, out: Path) -> None:
+    count = len(record["pictures"])
+    answer = {"odd": f"{record['stand_out']} of {count} pictures stand out"}.get(verdict, verdict)
+    print(f"{count} pictures ranked: {answer}")
     for note in record["notes"]:
         print(f"note: {note}")
+    for bad in record.get("unreadable", []):
+        print(f"unreadable: {bad['file']!r}: {bad['reason']}")
     for entry in record["pictures"][:10]:
         mark = " *" if entry["stands_out"] else ""
-        print(f"{entry['rank']:5d}  {entry['score']:10.2f}  {entry['file']}{mark}")
+        print(f"{entry['rank']:5d}  {entry['score']:10.2f}  {entry['file']}{mark}  {entry.get('reason', '')}")
     print(f"{out / 'ranking.html'}")
 
 

@@ -15,8 +15,9 @@ from study.datasets import DATASETS
 from study.metrics import METRICS
 from study.recipes import RECIPE_FILES
 from study.spaces import SPACES
+from study.views import VIEWS
 
-ROOMS = [ARCHITECTURES, OBJECTIVES, SCORES, DATASETS, METRICS, RECIPE_FILES, SPACES]
+ROOMS = [ARCHITECTURES, OBJECTIVES, SCORES, DATASETS, METRICS, RECIPE_FILES, SPACES, VIEWS]
 
 
 def imported(tree: ast.Module) -> Iterator[str]:

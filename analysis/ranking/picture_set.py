@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -75,8 +76,8 @@ def read_pictures(root: Path, files: list[Path], preprocessing: Preprocessing, d
     return PictureSet(root, good, images, skipped_note(files, reasons, root), bad)
 
 
-def fitting_preprocessing(files: list[Path]) -> Preprocessing:
-    """For pictures that no model knows yet: grey if they all are, 32×32 if they are that small, else 64×64.
+def fitting_preprocessing(files: list[Path], crop: Literal["centre", "none"] = "none") -> Preprocessing:
+    """For pictures that no model knows yet: whole, grey if they all are, 32×32 if they are that small, else 64×64.
 
     Judged from the headers of at most 200 of them.
     """
@@ -89,7 +90,7 @@ def fitting_preprocessing(files: list[Path]) -> Preprocessing:
             continue
     small = bool(shapes) and float(np.median([side for _, side in shapes])) <= 40
     side = 32 if small else 64
-    return Preprocessing(size=(side, side), mode="L" if shapes and all(grey for grey, _ in shapes) else "RGB")
+    return Preprocessing(size=(side, side), crop=crop, mode="L" if shapes and all(grey for grey, _ in shapes) else "RGB")
 
 
 def _matched(folder: Path, found: list[Path], names: Iterable[str]) -> set[Path]:

@@ -30,7 +30,7 @@ from models.errors import UserError
 from models.outlier_scores import DEFAULT_SCORE, ENOUGH, Batch, Floats, Rows, Scores, is_linear, score_batch, stands_out
 from study.datasets import Images
 
-__all__ = ["Ranking", "Verdict", "encode_batch", "rank_batch"]
+__all__ = ["Ranking", "Verdict", "conformal", "encode_batch", "rank_batch"]
 
 Bools = NDArray[np.bool_]
 Verdict = Literal["odd", "nothing odd", "too few to say", "all the same"]
@@ -117,7 +117,7 @@ def rank_batch(
     scores = score_batch(score, batch, context)
     mine = Scores(*(None if array is None else array[:n] for array in (scores.values, scores.parts, scores.rest)))  # type: ignore[arg-type]
     low, high = _rank_interval(score, batch, context, n, _affordable(score, n, resamples), generator)
-    p_values = None if calibration is None else _conformal(mine.values, scores.values[calibration])
+    p_values = None if calibration is None else conformal(mine.values, scores.values[calibration])
     stand_out = stands_out(mine.values) if p_values is None else false_discovery_control(p_values, method="bh") <= fdr
     return Ranking(
         score=score,
@@ -173,7 +173,8 @@ def _ranks(values: Floats) -> Rows:
     return np.asarray(rankdata(-values, method="min"), dtype=np.int64)
 
 
-def _conformal(values: Floats, calibration: Floats) -> Floats:
+def conformal(values: Floats, calibration: Floats) -> Floats:
+    """p-values (n,) of `values`: the rank of each among `calibration` (Vovk et al. 2005)."""
     ascending = np.sort(calibration)
     at_least = len(ascending) - np.searchsorted(ascending, values, side="left")
     return np.asarray((1 + at_least) / (1 + len(ascending)))

@@ -17,6 +17,7 @@ from analysis.ranking.exploration import latent_range, move, sample_batch, walk
 from analysis.ranking.picture_set import find_files, fitting_preprocessing, read_pictures
 from analysis.ranking.rank_batch import encode_batch, rank_batch
 from analysis.ranking.rank_folder import rank_folder
+from analysis.ranking.view_folder import view_folder
 from models.checkpoint import save_model
 from models.config import VAEConfig
 from models.errors import UserError
@@ -290,7 +291,7 @@ class TestCommand:
         assert done.returncode == 0, done.stderr
         record = json.loads(done.stdout)
         assert len(record["pictures"]) == 8
-        assert sorted(path.name for path in (tmp_path / "top").iterdir()) == [
+        assert sorted(path.name for path in (tmp_path / "top").glob("*.png")) == [
             f"{entry['rank']:04d}-{entry['file']}" for entry in record["pictures"][:2]
         ]
 
@@ -327,17 +328,66 @@ class TestCommand:
         command = [sys.executable, "-m", "analysis.rank", *map(str, arguments)]
         return subprocess.run(command, check=False, capture_output=True, text=True)
 
-    @pytest.mark.slow
     def test_a_person_with_nothing_but_pictures(self, tmp_path):
+        """The default: no model, no training; copies, damage and unreadable files are told."""
         folder = folder_of(tmp_path / "in", 60)
         for number, picture in enumerate(blobs(0, 3).array):
             Image.fromarray(picture[0]).save(folder / f"odd{number}.png")
-        done = self.run(folder, "--out", tmp_path / "out", "--json")
+        Image.open(folder / "03.png").save(folder / "same.bmp")
+        (folder / "broken\n.png").write_text("no picture")
+        done = self.run(folder, "--out", folder / "ranked", "--views", "pixels,statistics", "--json")
         assert done.returncode == 0, done.stderr
-        first = [entry["file"] for entry in json.loads(done.stdout)["pictures"][:6]]
-        assert sum(name.startswith("odd") for name in first) >= 2
-        again = self.run(folder, "--out", tmp_path / "again", "--model", tmp_path / "out" / "model.vae", "--json")
-        assert json.loads(again.stdout)["pictures"] == json.loads(done.stdout)["pictures"]
+        record = json.loads(done.stdout)
+        assert {entry["file"] for entry in record["pictures"][:3]} == {"odd0.png", "odd1.png", "odd2.png"}
+        assert all(entry["reason"] and entry["nearest"] for entry in record["pictures"][:20])
+        copy = next(entry for entry in record["pictures"] if entry["file"] == "same.bmp")
+        assert "03.png" in copy["copies"]
+        assert copy["rank"] == next(entry["rank"] for entry in record["pictures"] if entry["file"] == "03.png")
+        assert [bad["file"] for bad in record["unreadable"]] == ["broken\n.png"]
+        with (folder / "ranked" / "ranking.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert rows[0]["view"] == "unreadable" and "not a picture" in rows[0]["reason"] and len(rows) == 65
+        page = (folder / "ranked" / "ranking.html").read_text()
+        assert "http" not in page and "could not be read" in page
+        (tmp_path / "marks.csv").write_bytes(b"file,mark\nodd0.png,odd\n00.png,fine\n")
+        again = self.run(folder, "--out", tmp_path / "x", "--views", "pixels", "--exclude", tmp_path / "marks.csv", "--json")
+        assert len(json.loads(again.stdout)["pictures"]) == 63, "neither what was marked odd nor the page's own files"
+
+    def test_without_features_one_line_says_how_to_get_them(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("analysis.ranking.rank_views.find_spec", lambda name: None)
+        record, ranking = view_folder(folder_of(tmp_path / "in", 30), tmp_path / "out", registry=tmp_path / "store")
+        assert "features" not in ranking.looks and "registry pull" in record["notes"][0]
+
+    def test_all_the_same_and_a_reference(self, tmp_path):
+        folder = folder_of(tmp_path / "in", 20)
+        first = (folder / "00.png").read_bytes()
+        for path in folder.iterdir():
+            path.write_bytes(first)
+        record, ranking = view_folder(folder, tmp_path / "out", ("pixels", "statistics"))
+        assert record["verdict"] == "all the same" and (ranking.ranks == 1).all()
+        clean, mixed = folder_of(tmp_path / "clean", 120), folder_of(tmp_path / "mixed", 9)
+        Image.fromarray(blobs(0, 1).array[0, 0]).save(mixed / "odd.png")
+        record, _ = view_folder(mixed, tmp_path / "out", ("pixels",), reference=clean, fdr=0.2)
+        assert record["pictures"][0]["file"] == "odd.png" and record["pictures"][0]["p_value"] <= 2 / 61
+
+    @pytest.mark.parametrize(
+        ("views", "says"), [("latents", "needs a VAE"), ("nothing", "unknown view"), ("statistics", "always speak")]
+    )
+    def test_bad_views(self, tmp_path, views, says):
+        with pytest.raises(UserError, match=says):
+            view_folder(folder_of(tmp_path / "in", 20), tmp_path / "out", (views,))
+        assert not (tmp_path / "out").exists()
+
+    def test_an_exclusion_that_matches_nothing_is_an_error(self, tmp_path):
+        with pytest.raises(UserError, match=r"these are not: 99\.png"):
+            view_folder(folder_of(tmp_path / "in", 20), tmp_path / "out", ("pixels",), exclude=("99.png",))
+
+    def test_a_name_of_250_characters_can_be_copied(self, tmp_path):
+        folder = folder_of(tmp_path / "in", 20)
+        (folder / "00.png").rename(folder / f"{'a' * 246}.png")
+        done = self.run(folder, "--out", tmp_path / "out", "--views", "pixels", "--copy-top", tmp_path / "top", "--top", 20)
+        assert done.returncode == 0, done.stderr
+        assert len(list((tmp_path / "top").glob("*.png"))) == 20
 
 
 def test_pictures_choose_their_own_size_and_mode(tmp_path):

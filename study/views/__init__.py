@@ -1,0 +1,30 @@
+"""How pictures of a folder are compared: one view a file, none of which needs a label or a model of the folder.
+
+    TITLE: str                        what it is called where people read
+    NEEDS: str                        "images", "features" (a pretrained network) or "codes" (a VAE)
+    SPEAKS: str                       "always", or "when sure": a view that is silent until a picture is far out
+    look(seen, context) -> Look       how far each picture is from the pictures of the context
+    reason(seen, look, row) -> str    why picture `row` is far, in words
+
+See `study/views/_contract.py` for what these are, and `study/views/_fusion.py` for how they become one ranking.
+"""
+
+from study.views._alarm import ALARM, stands_apart
+from study.views._contract import VIEWS, Look, Seen, View, far_from, look_at, needed, say, title
+from study.views._fusion import Fused, fuse
+
+__all__ = [
+    "ALARM",
+    "VIEWS",
+    "Fused",
+    "Look",
+    "Seen",
+    "View",
+    "far_from",
+    "fuse",
+    "look_at",
+    "needed",
+    "say",
+    "stands_apart",
+    "title",
+]

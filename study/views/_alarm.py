@@ -1,0 +1,37 @@
+"""Which pictures of a folder stand apart, judged by the folder itself, with a rate of false alarms that was measured.
+
+Ordinary pictures have a tail, too: the oddest of 200 ordinary ones is far out.  A picture stands apart where it lies beyond what
+the folder's own upper half suggests for the largest of n,
+
+    v > v₅₀ + (v₉₀ − v₅₀) · z(1 − .05/n) / z(.9) · (1.2 + 5/n)
+
+The Gaussian extrapolation alone is wrong for real pictures, whose tails are heavier; the stretch was chosen on clean folders
+so that at most one in twenty is called odd (`ALARM`; measured in `tests/benchmarks/test_rank_folders.py`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from models.outlier_scores import Floats
+
+__all__ = ["ALARM", "beyond", "stands_apart"]
+
+ALARM = 0.05
+"""Share of clean folders in which some picture stands apart, at most."""
+
+
+def stands_apart(values: Floats) -> NDArray[np.bool_]:
+    """Which of the fused values (n,) stand apart, (n,)."""
+    if len(values) < 3 or np.ptp(values) == 0:
+        return np.zeros(len(values), dtype=bool)
+    return np.asarray(values > beyond(values))
+
+
+def beyond(values: Floats) -> float:
+    """The value that the largest of as many ordinary ones would seldom exceed."""
+    n = len(values)
+    middle, upper = np.quantile(values, (0.5, 0.9))
+    return float(middle + (upper - middle) * ndtri(ALARM / n) / ndtri(0.1) * (1.2 + 5 / n))

@@ -1,0 +1,64 @@
+"""Pixels: the mean distance to the 10 nearest other pictures, point by point, at most 32 pixels wide.
+
+The best view of pictures that lie on top of each other (digits, scans, parts under a fixed camera), and a poor one of
+photographs, where every picture is about as far from every other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.outlier_scores import Rows
+from study.datasets import Images
+from study.views._contract import Look, Seen, far_from
+from study.views._nearest import mean_distance
+
+__all__ = ["NEEDS", "SPEAKS", "TITLE", "look", "reason"]
+
+TITLE = "pixels"
+NEEDS = "images"
+SPEAKS = "always"
+
+WIDE = 32
+CHUNK = 256
+
+
+def look(seen: Seen, context: Rows) -> Look:
+    """Distances in grey levels (1 = white), root mean square over the picture."""
+    points = _small(seen.images)
+    distances, nearest = mean_distance(points, context)
+    return Look(distances / np.sqrt(points.shape[1]), nearest)
+
+
+def reason(seen: Seen, look: Look, row: int) -> str:
+    """How far, and where in the picture the difference to its nearest neighbours lies."""
+    assert look.nearest is not None
+    picture = seen.images[np.array([row])][0].astype(np.float64).mean(axis=0)
+    others = seen.images[look.nearest[row]].astype(np.float64).mean(axis=(0, 1))
+    times = far_from(look.distances, float(look.distances[row]))
+    where = _place((picture - others) ** 2)
+    return f"{times:.1f} × as far from its nearest pictures as is usual, point by point, most at the {where}"
+
+
+def _small(images: Images) -> NDArray[np.float32]:
+    """(n, F) in [0, 1]: blocks of pixels averaged until the picture is at most 32 wide."""
+    _, height, width = images.image_shape
+    by = max(1, -(-max(height, width) // WIDE))
+    rows = []
+    for start in range(0, len(images), CHUNK):
+        x = images[np.arange(start, min(start + CHUNK, len(images)))].astype(np.float32) / np.float32(255)
+        x = x[..., : max(height // by * by, by), : max(width // by * by, by)]
+        n, channels, h, w = x.shape
+        if h >= by and w >= by:
+            x = x.reshape(n, channels, h // by, by, w // by, by).mean(axis=(3, 5))
+        rows.append(x.reshape(n, -1))
+    return np.concatenate(rows)
+
+
+def _place(difference: NDArray[np.float64]) -> str:
+    """The ninth of the picture that holds most of it."""
+    names = [f"{a} {b}".strip() for a in ("top", "", "bottom") for b in ("left", "", "right")]
+    names[4] = "middle"
+    cells = [part for band in np.array_split(difference, 3) for part in np.array_split(band, 3, axis=1)]
+    return names[int(np.argmax([part.mean() if part.size else 0 for part in cells]))]

@@ -1,0 +1,111 @@
+"""What every view promises, and that the fusion trusts the views that know something."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.errors import UserError
+from models.outlier_scores import Batch
+from study.datasets import ArrayImages
+from study.views import VIEWS, Seen, fuse, look_at, say, stands_apart
+from study.views.statistics import NAMES, plain_statistics
+
+
+def seen(n=40, channels=3, side=16, seed=0):
+    generator = np.random.default_rng(seed)
+    base = generator.integers(60, 190, (channels, side, side))
+    images = np.clip(base + generator.normal(0, 20, (n, channels, side, side)), 0, 255).astype(np.uint8)
+    mu = generator.standard_normal((n, 4))
+    features = images.reshape(n, -1)[:, :64].astype(np.float32)
+    return Seen(ArrayImages(images), features, Batch(mu, np.full_like(mu, -3.0)))
+
+
+@pytest.mark.parametrize("name", VIEWS.names())
+class TestContract:
+    def test_distances_reasons_and_order(self, name):
+        folder = seen()
+        look = look_at(name, folder)
+        assert (look.distances > 0).all()
+        assert all(len(say(name, folder, look, row)) > 10 for row in range(40))
+        order = np.random.default_rng(1).permutation(40)
+        codes = folder.codes.take(order)
+        moved = look_at(name, Seen(ArrayImages(folder.images.array[order]), folder.features[order], codes))
+        np.testing.assert_allclose(moved.distances, look.distances[order], rtol=1e-3)
+
+    def test_nobody_is_its_own_neighbour_and_a_context_is_kept_to(self, name):
+        context = np.arange(20, 40)
+        look = look_at(name, seen(), context)
+        if look.nearest is not None:
+            assert (look.nearest != np.arange(40)[:, None]).all()
+            assert np.isin(look.nearest, context).all()
+
+    def test_one_pixel_one_grey_level_and_too_few(self, name):
+        tiny = Seen(ArrayImages(np.zeros((5, 1, 1, 1), np.uint8)), np.zeros((5, 3), np.float32), seen(5).codes)
+        assert np.isfinite(look_at(name, tiny).distances).all()
+        with pytest.raises(UserError, match="at least 3 pictures"):
+            look_at(name, seen(2))
+
+
+def damage(kind: str, picture: np.ndarray) -> np.ndarray:
+    from scipy.ndimage import gaussian_filter
+
+    x = picture.astype(float)
+    made = {
+        "blurred": lambda: gaussian_filter(x, (0, 3, 3)),
+        "noisy": lambda: x + np.random.default_rng(0).normal(0, 60, x.shape),
+        "blank": lambda: np.full_like(x, 127),
+        "dark": lambda: x / 8,
+        "partly": lambda: np.concatenate([x[:, : x.shape[1] // 2], np.full_like(x[:, x.shape[1] // 2 :], 128)], axis=1),
+    }
+    return np.clip(made[kind](), 0, 255).astype(np.uint8)
+
+
+def scenes(n: int, seed: int) -> np.ndarray:
+    """Random scenes of random contrast and brightness, (n, 3, 32, 32)."""
+    from scipy.ndimage import gaussian_filter
+
+    generator = np.random.default_rng(seed)
+    x = gaussian_filter(generator.normal(0, 1, (n, 3, 32, 32)), (0, 0, 1, 1)) * generator.uniform(100, 200, (n, 1, 1, 1))
+    return np.clip(x + generator.uniform(90, 160, (n, 1, 1, 1)) + generator.normal(0, 4, x.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("kind", ["blurred", "noisy", "blank", "dark", "partly"])
+def test_damage_is_first_and_named(kind):
+    found = named = 0
+    for seed in range(10):
+        images = scenes(60, seed)
+        images[7] = damage(kind, images[7])
+        folder = Seen(ArrayImages(images))
+        look = look_at("statistics", folder)
+        fused = fuse(folder, {"pixels": look_at("pixels", folder), "statistics": look})
+        found += int(fused.values.argsort()[::-1].tolist().index(7) < 3)
+        named += say("statistics", folder, look, 7).startswith(kind)
+    assert found >= 9 and named >= 9
+
+
+def test_statistics_of_a_known_picture():
+    half = np.zeros((1, 1, 8, 8), np.uint8)
+    half[..., 4:] = 255
+    values = dict(zip(NAMES, plain_statistics(ArrayImages(half))[0], strict=True))
+    assert values["brightness"] == pytest.approx(0.5) and values["entropy"] == pytest.approx(1)
+    assert values["saturation"] == 0 and values["evenness"] == pytest.approx(6 / 7)
+
+
+def test_a_view_that_only_sees_contrast_is_not_trusted():
+    """Noise pictures: the distance in pixels is each picture's own contrast, and nothing else."""
+    generator = np.random.default_rng(0)
+    noise = 128 + generator.normal(0, 1, (200, 1, 8, 8)) * generator.uniform(5, 50, (200, 1, 1, 1))
+    folder = Seen(ArrayImages(np.clip(noise, 0, 255).astype(np.uint8)), generator.standard_normal((200, 16)).astype(np.float32))
+    trust = fuse(folder, {name: look_at(name, folder) for name in ("pixels", "features")}).trust
+    assert trust["pixels"] < 0.1 < 0.8 < trust["features"]
+
+
+def test_alarms():
+    generator = np.random.default_rng(0)
+    calm = [stands_apart(generator.standard_normal(100)).any() for _ in range(300)]
+    assert np.mean(calm) <= 0.06
+    values = generator.standard_normal(100)
+    values[3] = 12
+    assert np.flatnonzero(stands_apart(values)).tolist() == [3]
+    assert not stands_apart(np.zeros(50)).any()
