@@ -62,7 +62,7 @@ def _record(
         "context": "the folder itself" if clean is None else f"{len(clean)} reference pictures",
     }
     if clean is None:
-        facts["rule"] = f"at most {ALARM:.0%} of clean folders have a picture that stands apart"
+        facts["rule"] = f"made so that about {ALARM:.0%} of clean folders have a picture that stands apart"
     else:
         facts["false discovery rate"] = f"{fdr:g}"
     return {
