@@ -24,6 +24,8 @@ from registry.console import AsJson, Registry, command_line, print_json, run
 
 __all__ = ["app"]
 
+CLAIM = ".folder"  # in an output folder that was named here: whose it is
+
 app = command_line(
     "Rank the pictures of a folder by how odd they are among the others, and say why.",
     "python -m analysis.rank photos",
@@ -75,7 +77,7 @@ def rank(
     by_vae = model is not None or score is not None
     if by_vae and (views is not None or crop):
         raise UserError("--views and --crop are for rankings without a VAE: leave out --model and --score")
-    out = out or _default_out(folder)
+    unnamed, out = out is None, out or _default_out(folder)
     left_out = _listed(exclude)
     if by_vae:
         from analysis.ranking.rank_folder import rank_folder
@@ -85,6 +87,8 @@ def rank(
     else:
         chosen = DEFAULT_VIEWS if views is None else tuple(dict.fromkeys(views.split(",")))
         record, found = view_folder(folder, out, chosen, reference, fdr, top, left_out, registry, seed, crop)  # type: ignore[assignment]
+    if unnamed:
+        (out / CLAIM).write_text(_digest(folder))
     if copy_top is not None:
         _copy(folder, record, top, copy_top)
     print_json(record) if as_json else _summary(record, found.verdict, out)
@@ -92,18 +96,17 @@ def rank(
 
 def _default_out(folder: Path) -> Path:
     """runs/rankings/<name>; where another folder of that name was ranked there, its path's digest is added."""
+    out = Path("runs") / "rankings" / folder.resolve().name
+    claimed = out / CLAIM
+    if out.exists() and (not claimed.exists() or claimed.read_text() != _digest(folder)):
+        return out.with_name(f"{out.name}-{_digest(folder)[:8]}")
+    return out
+
+
+def _digest(folder: Path) -> str:
     import hashlib
 
-    whole = folder.resolve()
-    out = Path("runs") / "rankings" / whole.name
-    claimed = out / ".folder"
-    digest = hashlib.sha256(os.fsencode(whole)).hexdigest()
-    if out.exists() and (not claimed.exists() or claimed.read_text() != digest):
-        return out.with_name(f"{whole.name}-{digest[:8]}")
-    if folder.is_dir():
-        out.mkdir(parents=True, exist_ok=True)
-        claimed.write_text(digest)
-    return out
+    return hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()
 
 
 def _listed(exclude: Path | None) -> tuple[str, ...]:

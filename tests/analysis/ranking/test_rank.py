@@ -419,3 +419,26 @@ def test_torch_and_onnx_agree():
     with pytest.raises(UserError, match=r"scores must agree to 0\.0001"):
         check_agreement(TorchCodec(VAE(vae.config).eval()), exported, images)
     assert np.isfinite(score_batch("contrast", encode_batch(TorchCodec(vae), ArrayImages(images))).values).all()
+
+
+def test_folders_of_one_name_have_their_own_output_and_a_refused_one_leaves_nothing(tmp_path, monkeypatch, capsys):
+    from analysis.rank import app
+    from registry.console import run
+
+    def ranked(folder):
+        monkeypatch.setattr("sys.argv", ["rank", str(folder), "--views", "pixels"])
+        with pytest.raises(SystemExit) as ended:
+            run(app)
+        return ended.value.code or 0, capsys.readouterr()
+
+    rng = np.random.default_rng(0)
+    for place in ("a", "b"):
+        (tmp_path / place / "images").mkdir(parents=True)
+        for number in range(6):
+            picture = Image.fromarray(rng.integers(0, 256, (8, 8), dtype=np.uint8))
+            picture.save(tmp_path / place / "images" / f"{number}.png")
+    (tmp_path / "work" / "empty").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "work")
+    assert ranked("empty")[0] == 2 and not (tmp_path / "work" / "runs").exists()
+    outputs = [ranked(tmp_path / place / "images")[1].out.splitlines()[-1] for place in ("a", "b", "a")]
+    assert outputs[0] == outputs[2] == "runs/rankings/images/ranking.html" != outputs[1]
