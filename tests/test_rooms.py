@@ -16,8 +16,9 @@ from study.metrics import METRICS
 from study.recipes import RECIPE_FILES
 from study.spaces import SPACES
 from study.views import VIEWS
+from study.weight_maps import WEIGHT_MAPS
 
-ROOMS = [ARCHITECTURES, OBJECTIVES, SCORES, DATASETS, METRICS, RECIPE_FILES, SPACES, VIEWS]
+ROOMS = [ARCHITECTURES, OBJECTIVES, SCORES, DATASETS, METRICS, RECIPE_FILES, SPACES, VIEWS, WEIGHT_MAPS]
 
 
 def imported(tree: ast.Module) -> Iterator[str]:
