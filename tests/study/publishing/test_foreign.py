@@ -18,7 +18,9 @@ from models.vae import VAE
 from registry import load
 from registry.disk import sha256
 from registry.store import Store
+from study.config import TrialConfig
 from study.datasets import Dataset
+from study.evaluate import evaluate_codec
 from study.publishing import foreign
 from study.weight_maps import WEIGHT_MAPS, PublishedModel, WeightMap, load_map
 
@@ -117,7 +119,7 @@ def test_it_becomes_a_version_that_computes_the_same(
 ) -> None:
     path = saved(theirs(model, weights), tmp_path / "model.pt")
     config = {"objective": "beta_vae", "training": {"steps": 1}}
-    measured = foreign.evaluate_codec(TorchCodec(model), dsprites, metrics=["recon", "kl"], points=500).values
+    measured = evaluate_codec(TorchCodec(model), dsprites, metrics=["recon", "kl"], points=500).values
     digest = sha256(path.read_bytes()).removeprefix("sha256:")
     known = PublishedModel(title="untrained", sha256=digest, config=config, recon=measured["recon"], kl=1.0)
     monkeypatch.setattr(foreign, "POINTS", 500)
@@ -140,5 +142,5 @@ def test_a_map_describes_configurations(name: str) -> None:
     weights = load_map(name)
     assert weights.models and len({model.sha256 for model in weights.models.values()}) == len(weights.models)
     for known in weights.models.values():
-        config = foreign.TrialConfig.parse({**weights.config, **known.config})
+        config = TrialConfig.parse({**weights.config, **known.config})
         assert config.training.steps > 1 and len(known.sha256) == 64
