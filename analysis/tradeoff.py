@@ -13,7 +13,8 @@ from typing import Annotated
 
 import typer
 
-from registry.console import AsJson, command_line, print_json, run
+from registry.console import AsJson, Registry, command_line, print_json, run
+from registry.place import registry_folder
 
 __all__ = ["app"]
 
@@ -22,6 +23,7 @@ app = command_line(
     "python -m analysis.tradeoff example",
     "python -m analysis.tradeoff example --x kl --y mig --json",
     "python -m analysis.tradeoff study_a study_b --out comparison",
+    "python -m analysis.tradeoff example --reference published_vae --reference published_beta_vae_4",
 )
 
 
@@ -30,27 +32,34 @@ def main(
     studies: Annotated[list[str], typer.Argument(metavar="STUDY…", help="Names under runs/, or paths; or `example`.")],
     x: Annotated[str | None, typer.Option(help="Metric on the horizontal axis (default: the first searched one).")] = None,
     y: Annotated[str | None, typer.Option(help="Metric on the vertical axis (default: the second searched one).")] = None,
+    reference: Annotated[
+        list[str] | None, typer.Option(metavar="MODEL", help="A published model as a mark (NAME, NAME@3); may be repeated.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the files (default: the study's figures/).")] = None,
     as_json: AsJson = False,
+    registry: Registry = None,
 ) -> None:
     """Print the front and a summary by objective; write tradeoff.png and tradeoff.csv."""
     from analysis.figures.pareto import pareto_figure
     from analysis.reporting.answer import records, save, show
+    from analysis.reporting.parts import table_of
     from analysis.reporting.won import front_table, variant_table
     from analysis.tables.caveats import caveats
     from analysis.tables.load import load_study
+    from analysis.tables.references import references
     from analysis.tables.two_metrics import metric_pair, tradeoff_table
 
     loaded = load_study(*studies)
     keys = metric_pair(loaded, x, y)
     table = tradeoff_table(loaded, *keys)
-    files = save(
-        loaded, "tradeoff", table, lambda: pareto_figure(loaded, *keys), out, " · validation images · numbers are trials"
-    )
+    marks = references(reference or [], registry_folder(registry), loaded, keys)
+    note = " · validation images · numbers are trials" + (" · stars are published models" if len(marks) else "")
+    files = save(loaded, "tradeoff", table, lambda: pareto_figure(loaded, *keys, marks), out, note)
     if as_json:
         document = {"x": keys[0], "y": keys[1], "settings": loaded.settings, "caveats": caveats(loaded)}
-        return print_json(document | {"trials": records(table), "files": list(map(str, files))})
-    return show(loaded, [front_table(loaded, keys), variant_table(loaded, keys)], files)
+        return print_json(document | {"trials": records(table), "references": records(marks), "files": list(map(str, files))})
+    tables = [front_table(loaded, keys), variant_table(loaded, keys)]
+    return show(loaded, [*tables, table_of(marks, "Published models")] if len(marks) else tables, files)
 
 
 if __name__ == "__main__":

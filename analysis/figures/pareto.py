@@ -52,10 +52,17 @@ def pareto(
     return ax
 
 
-def pareto_figure(studies: Studies, x: str, y: str) -> Figure:
-    """`pareto` as a figure of its own, with intervals and a title."""
+def pareto_figure(studies: Studies, x: str, y: str, references: pd.DataFrame | None = None) -> Figure:
+    """`pareto` as a figure of its own, with intervals and a title.  references: of `analysis.tables.references`, as stars."""
     figure = new_figure(8, 4.6)
     ax = pareto(studies.trials, x, y, replicates=studies.replicates, ax=figure.subplots())
+    if references is not None and len(references):
+        ink = ax.xaxis.label.get_color()
+        ax.scatter(references[x], references[y], s=110, marker="*", color=ink, label="published", zorder=4)
+        for _, row in references.iterrows():
+            name = str(row["model"]).removeprefix("published_")
+            ax.annotate(name, (row[x], row[y]), xytext=(6, -3), textcoords="offset points", fontsize=8)
+        legend_outside(ax)
     ax.set_title(f"{metric_name(x)} against {metric_name(y)}")
     return figure
 
