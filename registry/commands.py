@@ -149,7 +149,7 @@ def verify(
 ) -> None:
     """Compare every stored file with its digest.  Exit status 1 when something is damaged."""
     store = Store(registry_folder(registry))
-    if not store.root.is_dir():
+    if not any((store.root / part).exists() for part in ("store.json", "models", "heads")):
         raise NotFoundError(f"there is no model store in {store.root}")
     findings = store.verify(model)
     if as_json:

@@ -28,6 +28,7 @@ from registry.errors import DamagedError, NotFoundError, RegistryError
 from registry.manifest import Graph, TensorSpec
 from registry.names import check_name
 from registry.place import registry_folder
+from registry.store import Store
 
 __all__ = ["DEFAULT_FEATURES", "FeatureModel", "FeatureRecord", "load_features", "publish_features"]
 
@@ -144,6 +145,7 @@ def publish_features(record: FeatureRecord, data: bytes, registry: str | Path | 
     with writing(registry_folder(registry)):
         if (there := numbers(series)) and unseal(series / str(there[-1]) / RECORD).get("sha256") == record.sha256:
             return load_features(record.name, registry)
+        Store(registry_folder(registry)).create()  # models and features share it, whichever comes first
         make_folder(series)
         with working_folder(registry_folder(registry) / "staging") as staged:
             write_file(staged / NETWORK, data)

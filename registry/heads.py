@@ -9,6 +9,7 @@ doubled.  Records of earlier programs have no chain; theirs begins with the next
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,12 +50,16 @@ def heads(root: Path) -> list[str]:
 
 
 def raise_head(root: Path, name: str, series: str, number: int) -> None:
-    """Note that `series` has come to this number, unless it is known to be further."""
+    """Note that `series` has come to this number, unless it is known to be further.
+
+    The record is published already: where the note cannot be written, the head stays behind, and the next one catches up.
+    """
     head = head_of(root, name)
     known = {each: getattr(head, each) for each in SERIES}
     if known[series][0] < number:
         known[series] = (number, digest_of(root / "models" / name / series / str(number) / SERIES[series]))
-        write_atomically(root / "heads" / name, seal({each: list(value) for each, value in known.items()}))
+        with contextlib.suppress(OSError):
+            write_atomically(root / "heads" / name, seal({each: list(value) for each, value in known.items()}))
 
 
 def link(root: Path, name: str, series: str, head: Head, last: int) -> dict[str, Any]:

@@ -170,7 +170,7 @@ class Store:
         check_files(dict(files), parse_manifest(manifest))
         series = self._versions(name)
         with writing(self.root):
-            self._create()
+            self.create()
             with working_folder(self.root / "staging") as staged:
                 write_version(staged, dict(files), manifest)
                 stamp(staged, place := self._next_place(name))
@@ -267,8 +267,8 @@ class Store:
             raise NotFoundError(f"no model in {self.root} has the manifest digest {digest}")
         return found[0]
 
-    def _create(self) -> None:
-        """Make this folder a store, unless it is one."""
+    def create(self) -> None:
+        """Make this folder a store, unless it is one.  Raises `RegistryError` for a folder that has something else in it."""
         if self._is_store():
             return
         occupied = self.root.is_dir() and any(not entry.startswith(".") for entry in os.listdir(self.root))

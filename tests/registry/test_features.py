@@ -10,6 +10,8 @@ import pytest
 
 from registry.errors import DamagedError, NotFoundError, RegistryError, UnsafeError
 from registry.features import FeatureModel, load_features, publish_features
+from registry.store import Store
+from tests.registry.helpers import publish
 from tests.registry.test_imports import HEAVY, imported
 
 torch = pytest.importorskip("torch")
@@ -54,6 +56,13 @@ def test_grey_is_three_equal_channels_and_chunks_change_nothing(store):
 def test_it_runs_without_torch(store):
     code = "import numpy as np; from registry.features import load_features as f; f().encode(np.zeros((1, 1, 8, 8), np.uint8))"
     assert imported(code, store) & set(HEAVY) == set()
+
+
+def test_models_can_be_published_beside_features_that_came_first(store):
+    """Who ranks a folder before the first study has features in the registry, and nothing else."""
+    published = publish(Store(store))
+    assert published.number == 1 and Store(store).verify() == [] and Store(store).gc(grace=0) == []
+    assert load_features(registry=store).record.dimensions == 1792
 
 
 @pytest.mark.parametrize("images", [np.zeros((2, 3, 8, 8)), np.zeros((2, 2, 8, 8), np.uint8), np.zeros((3, 8, 8), np.uint8)])

@@ -118,16 +118,33 @@ def test_a_damaged_log_ends_promote_and_the_list_goes_on(store):
     assert len(entries) == 4 and len(damage) == 1 and publish(store, "tiny").number == 5
 
 
+def test_a_head_that_cannot_be_written_does_not_deny_what_was_published(store, monkeypatch):
+    """It said "nothing was changed", and the version was there."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("registry.heads.write_atomically", full)
+        assert publish(store, "tiny").number == 5
+    assert store.verify() == [] and publish(store, "tiny").number == 6
+    shutil.rmtree(store.root / "models/tiny/versions/6")
+    assert [found.problem for found in store.verify()] == ["tiny@6 is missing"]
+
+
 def test_retired_versions_leave_a_whole_chain(store):
     assert store.gc(grace=0, keep=1)
     assert store.numbers("tiny") == [3, 4] and store.verify() == []
     assert publish(store, "tiny").number == 5 and store.verify() == []
 
 
-def test_a_typing_error_is_not_an_intact_store(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("exists", [False, True], ids=["no folder", "another folder"])
+def test_a_typing_error_is_not_an_intact_store(exists, tmp_path, monkeypatch, capsys):
     from registry.commands import app
     from registry.console import run
 
+    if exists:
+        (tmp_path / "typo").mkdir()
     monkeypatch.setattr("sys.argv", ["registry", "verify", "--registry", str(tmp_path / "typo")])
     with pytest.raises(SystemExit) as ended:
         run(app)
