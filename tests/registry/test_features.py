@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
+from contextlib import redirect_stdout
 
 import numpy as np
 import pytest
 
+from registry.commands import app
+from registry.console import run
 from registry.errors import DamagedError, NotFoundError, RegistryError, UnsafeError
 from registry.features import FeatureModel, load_features, publish_features
 from registry.store import Store
@@ -20,11 +24,12 @@ torch = pytest.importorskip("torch")
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     """A store with EfficientNet-Lite0, made by the command."""
-    root = tmp_path_factory.mktemp("store")
-    command = [sys.executable, "-m", "registry", "pull", "efficientnet_lite0", "--registry", str(root)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "1792 features" in done.stdout
+    root, said = tmp_path_factory.mktemp("store"), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
+        patch.setattr(sys, "argv", ["registry", "pull", "efficientnet_lite0", "--registry", str(root)])
+        with pytest.raises(SystemExit) as ended:
+            run(app)
+    assert not ended.value.code and "1792 features" in said.getvalue()
     return root
 
 
