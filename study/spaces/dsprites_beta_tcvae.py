@@ -53,7 +53,7 @@ def suggest(trial: optuna.Trial) -> dict[str, Any]:
             "beta": trial.suggest_float("beta_tcvae/beta", 1.0, 10.0),
             "sampling": trial.suggest_categorical("beta_tcvae/sampling", ["weighted", "stratified"]),
         },
-        "architecture": trial.suggest_categorical("architecture", ["burgess", "cnn", "locatello", "mlp"]),
+        "architecture": trial.suggest_categorical("architecture", ["broadcast", "burgess", "cnn", "locatello", "mlp"]),
         "latent_dim": trial.suggest_int("latent_dim", 6, 16, step=2),
         "training": {
             "batch_size": trial.suggest_categorical("batch_size", [64, 128, 256]),

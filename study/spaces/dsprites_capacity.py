@@ -42,6 +42,9 @@ SPACE = Space(
         # The same without decay: the pair that the question is about.
         {"objective": "capacity", "capacity/gamma_max": 10.0, "capacity/decay": "none", "capacity/capacity_max": 25.0,
          "capacity/anneal_fraction": 0.6, "architecture": "cnn", "learning_rate": 5e-4, "latent_dim": 10},
+        # The disentangled end: a decoder that knows places keeps position on its axes in short runs, too.
+        {"objective": "beta_vae", "beta_vae/beta": 8.0, "beta_vae/schedule": "constant", "architecture": "broadcast",
+         "learning_rate": 1e-3, "latent_dim": 10},
     ),
     grid={
         "objective": ("beta_vae",),

@@ -52,7 +52,7 @@ def suggest(trial: optuna.Trial) -> dict[str, Any]:
             "gamma": trial.suggest_float("factor_vae/gamma", 5.0, 100.0, log=True),
             "hidden": trial.suggest_categorical("factor_vae/hidden", [1000, 256]),
         },
-        "architecture": trial.suggest_categorical("architecture", ["burgess", "cnn", "locatello", "mlp"]),
+        "architecture": trial.suggest_categorical("architecture", ["broadcast", "burgess", "cnn", "locatello", "mlp"]),
         "latent_dim": trial.suggest_int("latent_dim", 6, 16, step=2),
         "training": {"batch_size": 64, "learning_rate": trial.suggest_float("learning_rate", 1e-4, 2e-3, log=True)},
     }

@@ -127,7 +127,8 @@ def test_resnet_does_every_size_from_16(side: int) -> None:
 
 
 def test_an_unknown_architecture_lists_the_choices() -> None:
-    with pytest.raises(UserError, match="unknown architecture 'vit': choose one of burgess, cnn, locatello, mlp, resnet"):
+    choices = "broadcast, burgess, cnn, locatello, mlp, resnet"
+    with pytest.raises(UserError, match=f"unknown architecture 'vit': choose one of {choices}"):
         VAE(VAEConfig(image_shape=(1, 8, 8), architecture="vit"))
 
 
