@@ -94,6 +94,11 @@ class Model:
         """Names, types, shapes and ranges of what goes in and out."""
         return self.manifest.signature
 
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """The two networks as they are stored: encoder.onnx and decoder.onnx."""
+        return self._files
+
     # ------------------------------------------------------------------ the two networks
 
     def encode(self, images: NDArray[np.generic], condition: ArrayLike | None = None) -> tuple[Floats, Floats]:

@@ -42,9 +42,11 @@ SPACE = Space(
         # The same without decay: the pair that the question is about.
         {"objective": "capacity", "capacity/gamma_max": 10.0, "capacity/decay": "none", "capacity/capacity_max": 25.0,
          "capacity/anneal_fraction": 0.6, "architecture": "cnn", "learning_rate": 5e-4, "latent_dim": 10},
-        # The disentangled end: a decoder that knows places keeps position on its axes in short runs, too.
+        # The disentangled end: a decoder that knows places (Watters et al. 2019) keeps position on its axes in short runs, too.
         {"objective": "beta_vae", "beta_vae/beta": 8.0, "beta_vae/schedule": "constant", "architecture": "broadcast",
          "learning_rate": 1e-3, "latent_dim": 10},
+        {"objective": "capacity", "capacity/gamma_max": 30.0, "capacity/decay": "none", "capacity/capacity_max": 20.0,
+         "capacity/anneal_fraction": 0.6, "architecture": "broadcast", "learning_rate": 1e-3, "latent_dim": 10},
     ),
     grid={
         "objective": ("beta_vae",),

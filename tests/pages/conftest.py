@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 
@@ -50,6 +51,11 @@ class Visit:
     def overflow(self) -> int:
         """Pixels by which the page is wider than its window."""
         return int(self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+    def serious(self) -> list[str]:
+        """What axe-core (the W3C's rules, mechanically) calls serious or critical."""
+        found = Axe().run(self.page).response["violations"]
+        return [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in found if one["impact"] in ("serious", "critical")]
 
     def background(self) -> float:
         """Brightness of what lies behind the text, 0 black … 1 white."""

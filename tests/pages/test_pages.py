@@ -51,6 +51,12 @@ class TestPage:
         visit.open(pages[name])
         assert visit.overflow() <= 0
 
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_axe_finds_nothing_serious(self, pages: dict[str, Path], visit: Visit, name: str, scheme) -> None:
+        visit.page.emulate_media(color_scheme=scheme)
+        visit.open(pages[name])
+        assert visit.serious() == []
+
     def test_follows_light_and_dark(self, pages: dict[str, Path], visit: Visit, name: str) -> None:
         visit.page.emulate_media(color_scheme="dark")
         visit.open(pages[name])
