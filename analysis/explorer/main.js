@@ -1,5 +1,5 @@
 // The page comes to life: tabs, thumbnails, keys.
-const TABS = ["explore", "map", "morph", "sample", "odd"];
+const TABS = ["explore", "map", "morph", "sample", "odd", "layers"];
 const show = tab => {
   table.tab = TABS.includes(tab) ? tab : "explore";
   for (const name of TABS) { const on = name === table.tab; $("tab-" + name).setAttribute("aria-selected", String(on)); $("tab-" + name).tabIndex = on ? 0 : -1; $("panel-" + name).hidden = !on; }
@@ -23,7 +23,7 @@ const buildActions = () => {
   $("png").onclick = () => $("redrawn").toBlob(blob => save(blob, "picture.png"));
   document.addEventListener("keydown", event => { if ((event.ctrlKey || event.metaKey) && event.key === "z") { event.preventDefault(); undo(); } });
 };
-buildTabs(); buildSliders(); buildMap(); buildMorph(); buildSample(); buildOdd(); buildBring(); buildThumbnails(); buildLabels(); buildActions();
+buildTabs(); buildSliders(); buildMap(); buildMorph(); buildSample(); buildOdd(); buildLayers(); buildBring(); buildThumbnails(); buildLabels(); buildActions();
 show(recall());
 addEventListener("hashchange", () => show(recall()));
 $("loading").remove(); document.body.classList.add("ready");

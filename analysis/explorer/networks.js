@@ -20,8 +20,8 @@ const decode = (z, label = 0) => queued(async () => {
 });
 // encode: one picture of floats in 0..1 → {mu, logvar}.
 const encode = (image, label = 0) => queued(async () => {
-  const answer = await encoder.run(feeds(encoder, image, [1, C, H, W], label));
-  return {mu: answer[encoder.outputNames[0]].data, logvar: answer[encoder.outputNames[1]].data};
+  const [m, v] = encoder.outputNames, answer = await encoder.run(feeds(encoder, image, [1, C, H, W], label), [m, v]);
+  return {mu: answer[m].data, logvar: answer[v].data};
 });
 // Only the newest of many questions is worth an answer while a slider moves.
 const latest = task => { let wanted = null, busy = false; return async (...args) => {

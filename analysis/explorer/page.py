@@ -13,6 +13,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from numpy.typing import NDArray
 
+from analysis.explorer.activations import with_activations
 from analysis.explorer.batch import UNUSED, Batch, describe
 from analysis.explorer.runtime import embedded, runtime
 from analysis.explorer.subject import Pictures, Subject
@@ -20,7 +21,7 @@ from analysis.explorer.subject import Pictures, Subject
 __all__ = ["SCRIPTS", "explorer_page"]
 
 FOLDER = Path(__file__).parent
-SCRIPTS = ("data", "networks", "draw", "state", "sliders", "map", "morph", "sample", "odd", "bring", "main")
+SCRIPTS = ("data", "networks", "draw", "state", "sliders", "map", "morph", "sample", "odd", "layers", "bring", "main")
 """The page's own scripts, `*.js`, in the order in which they are read: one module together."""
 
 
@@ -43,6 +44,7 @@ def explorer_page(subject: Subject, pictures: Pictures, notes: list[str]) -> str
 def _document(subject: Subject, pictures: Pictures, batch: Batch) -> dict[str, Any]:
     config, dataset = subject.config, pictures.dataset
     classes = 0 if config.condition is None else config.condition.classes
+    encoder, layers = with_activations(subject.files["encoder.onnx"])
     names = dataset.label_names if dataset is not None and len(dataset.label_names) == classes else ()
     return {
         "name": subject.name,
@@ -52,7 +54,8 @@ def _document(subject: Subject, pictures: Pictures, batch: Batch) -> dict[str, A
         "classes": list(names) or [str(number) for number in range(classes)],
         "preprocessing": subject.preprocessing.model_dump(mode="json"),
         "runtime": runtime(),
-        "networks": {file.removesuffix(".onnx"): embedded(data) for file, data in subject.files.items()},
+        "networks": {"encoder": embedded(encoder), "decoder": embedded(subject.files["decoder.onnx"])},
+        "layers": layers,
         "pictures": {
             "pixels": embedded(np.ascontiguousarray(pictures.images).tobytes()),
             "names": pictures.names,

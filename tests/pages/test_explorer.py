@@ -100,14 +100,14 @@ class TestEveryKind:
     def test_every_tab_by_keyboard_alone(self, models, visit: Visit, kind: str) -> None:
         ready(visit, models[kind][1])
         visit.page.locator("#tab-explore").focus()
-        for tab in ("map", "morph", "sample", "odd", "explore"):
+        for tab in ("map", "morph", "sample", "odd", "layers", "explore"):
             visit.page.keyboard.press("ArrowRight")
             assert visit.page.locator(f"#panel-{tab}").is_visible() and visit.page.locator("[role=tabpanel]:visible").count() == 1
         assert visit.complaints == []
 
     def test_axe_finds_nothing_serious(self, models, visit: Visit, kind: str) -> None:
         ready(visit, models[kind][1])
-        for tab in ("explore", "map", "morph", "sample", "odd"):
+        for tab in ("explore", "map", "morph", "sample", "odd", "layers"):
             visit.page.locator(f"#tab-{tab}").click()
             assert visit.serious() == []
 
@@ -164,6 +164,23 @@ class TestGrey:
         visit.page.locator("#plane").focus()
         visit.page.keyboard.press("ArrowLeft")
         assert before != moved != visit.page.evaluate("[...explorer.table.z]")
+
+    def test_layers_are_those_of_torch(self, models, visit: Visit) -> None:
+        subject, page = models["grey"]
+        ready(visit, page, "#tab=layers&i=2")
+        visit.page.wait_for_selector("#layers canvas")
+        titles = visit.page.locator("#layers h2").all_inner_texts()
+        assert (
+            titles[0].startswith("layer 1: 32 maps of 32 × 32")
+            and titles[4].startswith("layer 5: 256 units")
+            and len(titles) == 6
+        )
+        image = torch.from_numpy(subjects.pictures_of(subject, None, None)[0].images[2:3]) / 255
+        with torch.no_grad():
+            first = subject.codec.model.encoder[:2](image).numpy()
+        data = "document.querySelector('#layers canvas').getContext('2d').getImageData(0, 0, 32, 32).data"
+        shown = visit.page.evaluate(f"[...{data}].filter((v, n) => n % 4 == 0)")
+        np.testing.assert_allclose(shown, (255 * first[0, 0] / first.max()).ravel(), atol=1)
 
     def test_the_leading_latent_to_the_median_makes_a_picture_less_odd(self, models, visit: Visit) -> None:
         ready(visit, models["grey"][1], "#tab=odd")
