@@ -1,7 +1,7 @@
 """`python -m analysis.disentanglement STUDY…`: does disentanglement buy better rankings of odd pictures, and better explanations?
 
 Over the usable trials of studies that recorded both (`dsprites_outliers` does; `--measure` measures it on the models of others):
-Spearman's rank correlation of each disentanglement metric with each ranking metric, with bootstrap intervals over trials, and a
+Spearman's rank correlation of each disentanglement metric with each ranking metric, with intervals over trials, and a
 scatter of the pairs: see `analysis.tables.associations`.
 
     disentanglement.csv, disentanglement.png    in the study's `figures/`, or wherever `--out` says
@@ -28,7 +28,6 @@ app = command_line(
 def main(
     studies: Annotated[list[str], typer.Argument(metavar="STUDY…", help="Names under runs/, or paths.")],
     out: Annotated[Path | None, typer.Option(help="Folder for the files (default: the study's figures/).")] = None,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
     measured: Annotated[
         bool, typer.Option("--measure", help="Measure what the studies did not record, on the models that they kept.")
     ] = False,
@@ -49,7 +48,7 @@ def main(
         keys = [*speaking("disentanglement", "seconds"), *speaking("ranking", "seconds")]
         loaded = measure(loaded, plugins_of(keys), data)
     models = loaded.distinct
-    table = association_table(models, seed)
+    table = association_table(models)
     deliver(loaded, "disentanglement", table, lambda: associations_figure(models), out, as_json)
 
 

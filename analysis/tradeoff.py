@@ -56,7 +56,7 @@ def main(
     note = " · validation images · numbers are trials" + (" · stars are published models" if len(marks) else "")
     files = save(loaded, "tradeoff", table, lambda: pareto_figure(loaded, *keys, marks), out, note)
     if as_json:
-        document = {"x": keys[0], "y": keys[1], "settings": loaded.settings, "caveats": caveats(loaded)}
+        document = {"x": keys[0], "y": keys[1], "settings": loaded.terms, "caveats": caveats(loaded)}
         return print_json(document | {"trials": records(table), "references": records(marks), "files": list(map(str, files))})
     tables = [front_table(loaded, keys), variant_table(loaded, keys)]
     return show(loaded, [*tables, table_of(marks, "Published models")] if len(marks) else tables, files)

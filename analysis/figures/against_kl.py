@@ -1,7 +1,7 @@
 """γ decay against constant γ against β at equal KL: the project's own question, as two figures.
 
 `against_kl` shows every trial: who reconstructs better (or is better disentangled) for the KL it pays.
-`differences` shows the median difference of each pair of kinds over trials matched by KL (`analysis.tables.equal_kl`),
+`differences` shows the median difference of each two kinds over pairs of trials matched by KL (`analysis.tables.equal_kl`),
 with intervals.
 """
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from analysis.figures.style import current, legend_outside, link, nats_scale, say_empty
-from analysis.tables.equal_kl import LEAST_CLEAR
 from analysis.tables.load import groups
 from analysis.tables.names import axis_label, find_metric, looks, metric_name
+from study.records.intervals import LEAST_CLEAR, span_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,17 +53,18 @@ def differences(table: pd.DataFrame, metric: str = "recon", *, ax: Axes | None =
         if row["n"] > 1:
             ax.plot([row["low"], row["high"]], [place, place], color=ink, lw=2, alpha=0.7, solid_capstyle="butt")
         ax.plot(row["median"], place, "o", color=ink, ms=7)
-    labels = [f"{row['a']} − {row['b']} (n = {row['n']}{_doubt(row['n'])})" for row in rows]
+    labels = [f"{row['a']} − {row['b']} ({_sure(row['n'])})" for row in rows]
     ax.set_yticks(range(len(rows)), labels, fontsize=8)
     ax.set_ylim(len(rows) - 0.5, -0.5)
     found = find_metric(metric)
     assert found is not None, metric
     unit = f" ({found.unit})" if found.unit else ""
     better = "left" if found.direction == "minimize" else "right"
-    ax.set_xlabel(f"difference of {metric_name(metric)}{unit} at equal KL\n{better} of 0: the first is better")
+    ax.set_xlabel(
+        f"difference of {metric_name(metric)}{unit} at equal KL\n{better} of 0: the first is better; KL is post-treatment"
+    )
     return ax
 
 
-def _doubt(n: int) -> str:
-    """What the bar is when it is no interval."""
-    return "" if n >= LEAST_CLEAR else ", range" if n > 1 else ", no interval"
+def _sure(n: int) -> str:
+    return f"n = {n}" if n >= LEAST_CLEAR else span_name(n)

@@ -22,13 +22,13 @@ LEAST = 5  # trials; below that any order of two metrics is likely by chance
 
 
 def rank_correlations(trials: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
-    """Spearman's ρ of every pair of metrics over usable trials of one setting, NaN where one does not vary or n < 5.
+    """Spearman's ρ of every pair of metrics over usable trials on the same terms, NaN where one does not vary or n < 5.
 
     Raises `ValueError` where trials of several settings are mixed: their differences would be taken for agreement.
     """
     usable = trials[trials["usable"]]
-    if usable["setting"].nunique() > 1:
-        raise ValueError("rank correlations need trials of one setting (data and budget)")
+    if usable["terms"].nunique() > 1:
+        raise ValueError("rank correlations need trials on the same terms (data and budget)")
     signs = [-1 if direction == "minimize" else 1 for direction in directions_of(metrics)]
     return (usable[metrics] * signs).corr(method="spearman", min_periods=LEAST)
 

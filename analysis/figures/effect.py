@@ -1,4 +1,5 @@
-"""What one knob does to one metric: every usable trial as a point, medians with intervals where values repeat.
+"""What one knob does to one metric: every usable trial as a point, medians with intervals (of fewer than six their range)
+where values repeat.
 
 The search moved all knobs at once, so a trend here is an association among the trials it chose, not an experiment.
 """

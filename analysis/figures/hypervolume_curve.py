@@ -1,7 +1,7 @@
 """How the area that the trials dominate grows over the search: does it still find something?
 
-The reference is the worst usable value of each metric (`analysis.tables.hypervolume`), and the curve is a share of its last
-value, so only its shape has a meaning.  A setting (data and budget) has its own curve.
+The reference is fixed (`analysis.tables.hypervolume`), so that curves of several studies compare; where it cannot be, the curve
+is a share of its last value, and only its shape has a meaning.  Trials on other terms (data and budget) have their own curve.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.figures.style import current, legend_outside, say_empty
-from analysis.tables.hypervolume import hypervolume_over_trials, worst_point
+from analysis.tables.hypervolume import hypervolume_over_trials, reference_point
 from analysis.tables.load import directions_of, groups
+from analysis.tables.names import metric_name, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,28 +26,36 @@ def hypervolume_curve(trials: pd.DataFrame, x: str = "recon", y: str = "mig", *,
     """trials: of `load_study`, in the order they were started."""
     ax = current(ax)
     table = hypervolume_table(trials, x, y)
-    if table.empty or not table["share"].notna().any():
+    if len(table) < 2 or not table["share"].notna().any():
         return say_empty(ax, "a hypervolume needs two usable trials that differ")
-    several = table["setting"].nunique() > 1
-    for setting, rows in groups(table, "setting"):
-        ax.step(rows["count"], 100 * rows["share"], where="post", label=setting if several else None)
+    several = table["terms"].nunique() > 1
+    fixed = bool(table["fixed"].all())
+    for terms, rows in groups(table, "terms"):
+        shown = rows["hypervolume"] if fixed else 100 * rows["share"]
+        ax.step(rows["count"], shown, where="post", label=terms if several else None)
     ax.set_xlabel("usable trials, in the order they were started")
-    ax.set_ylabel("hypervolume (% of the last)")
-    ax.set_ylim(0, 105)
+    first = table.iloc[0]
+    told = f"hypervolume of {metric_name(x)} × {metric_name(y)}\nfrom ({number(first['from_x'])}, {number(first['from_y'])})"
+    ax.set_ylabel(told if fixed else "hypervolume (% of the last)")
+    ax.set_ylim(bottom=0)
     legend_outside(ax)
     return ax
 
 
 def hypervolume_table(trials: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
-    """One row a usable trial: setting, trial, count (1, 2, …), hypervolume (unit of x times unit of y), share of the last."""
+    """One row a usable trial: terms, trial, count (1, 2, …), hypervolume (unit of x times unit of y), share of the last;
+    the reference, `from_x` and `from_y`, and whether it is `fixed` and so compares with other studies'."""
     tables = []
     directions = directions_of([x, y])
     usable = trials[trials["usable"]].dropna(subset=[x, y])
-    for _, rows in groups(usable, "setting"):
+    for _, rows in groups(usable, "terms"):
         values = rows[[x, y]].to_numpy(dtype=float)
-        volumes = hypervolume_over_trials(values, directions, worst_point(values, directions))
+        dataset = str(rows["dataset"].iloc[0]) if "dataset" in rows else None
+        reference, fixed = reference_point(values, (x, y), dataset)
+        volumes = hypervolume_over_trials(values, directions, reference)
         last = volumes[-1] if volumes[-1] > 0 else np.nan
-        found = rows[["setting", "trial"]].assign(count=range(1, len(rows) + 1), hypervolume=volumes, share=volumes / last)
+        found = rows[["terms", "trial"]].assign(count=range(1, len(rows) + 1), hypervolume=volumes, share=volumes / last)
+        found = found.assign(from_x=reference[0], from_y=reference[1], fixed=fixed)
         tables.append(found)
-    columns = ["setting", "trial", "count", "hypervolume", "share"]
+    columns = ["terms", "trial", "count", "hypervolume", "share", "from_x", "from_y", "fixed"]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)

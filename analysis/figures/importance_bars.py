@@ -1,4 +1,4 @@
-"""Which knobs matter, as bars with the spread over repeats (`analysis.tables.importance`)."""
+"""Which knobs matter, as bars with their 95 % intervals over trials (`analysis.tables.importance`)."""
 
 from __future__ import annotations
 

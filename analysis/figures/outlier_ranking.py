@@ -22,7 +22,7 @@ CHANCE = {"auroc": 0.5, "ap": 0.0}
 
 
 def outlier_ranking(rows: pd.DataFrame, quality: str = "auroc", *, ax: Axes | None = None) -> Axes:
-    """rows: the benchmark's rows.parquet.  One line a method: mean over all cells and its bootstrap interval.
+    """rows: the benchmark's rows.parquet.  One line a method: mean over all cells and its interval.
 
     With one model the interval is over batches only, and the label says so.
     """

@@ -1,7 +1,7 @@
 """Two metrics of every usable trial against each other, with the Pareto front as a staircase.
 
 The staircase bounds what the trials dominate: no trial is better in both metrics than any point of it.  Where trials have
-several seeds, a cross spans the bootstrap intervals of both medians.
+several seeds, a cross spans the intervals of both medians, of fewer than six seeds their range.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def pareto(
 ) -> Axes:
     """trials: of `load_study`, from one or several studies.  replicates: their seeds, for intervals.
 
-    The front is drawn once for each setting (data and budget), because values of different settings do not compare.
+    The front is drawn once for each of the terms (data and budget), because others do not compare.
     """
     ax = current(ax)
     rows = plotted(trials, x, y)
@@ -42,8 +42,8 @@ def pareto(
     for variant, group in groups(rows, "variant"):
         look = {"color": colours[variant], "marker": markers[variant], "label": variant}
         link(ax.scatter(group[x], group[y], s=46, alpha=0.9, zorder=3, **look), group["trial"])
-    for setting, group in groups(rows, "setting"):
-        _draw_front(ax, group, x, y, setting if rows["setting"].nunique() > 1 else "Pareto front")
+    for terms, group in groups(rows, "terms"):
+        _draw_front(ax, group, x, y, terms if rows["terms"].nunique() > 1 else "Pareto front")
     nats_scale(ax, "x", rows, x)
     nats_scale(ax, "y", rows, y)
     ax.set_xlabel(axis_label(x))

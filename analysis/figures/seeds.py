@@ -12,9 +12,9 @@ import pandas as pd
 
 from analysis.figures.style import current, legend_outside, say_empty
 from analysis.tables.names import axis_label, looks, metric_name
-from analysis.tables.statistics import variance_explained
-from models.errors import UserError
-from study.records.intervals import median_interval
+from analysis.tables.statistics import variance_components
+from study.records.intervals import LEAST_CLEAR, median_interval
+from study.records.outcome import is_usable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +45,7 @@ def seed_spread(replicates: pd.DataFrame, metric: str = "mig", *, ax: Axes | Non
     several = replicates["study"].nunique() > 1
     names = [f"{study} {trial}" if several else str(trial) for study, trial in order]
     ax.set_xticks(range(len(order)), names, fontsize=8, rotation=45 if several else 0)
-    ax.set_xlabel("trial, by median (bar: its 95 % interval)")
+    ax.set_xlabel(f"trial, by median (bar: its 95 % interval; of fewer than {LEAST_CLEAR} seeds their range)")
     ax.set_ylabel(axis_label(metric))
     legend_outside(ax)
     return ax
@@ -54,18 +54,15 @@ def seed_spread(replicates: pd.DataFrame, metric: str = "mig", *, ax: Axes | Non
 def variance_table(replicates: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Columns part, share: the variance of a metric over trained models, split into objective, its other knobs, and the seed.
 
-    Shares are R² of nested groups (kind of objective; trial), their differences, and the rest.  Empty unless at least two trials
-    have several seeds, or where the metric does not vary.
+    Shares are variance components (`analysis.tables.statistics`).  Empty unless at least two trials of one kind have several
+    seeds, or where the metric does not vary.
     """
     rows = _several(replicates, metric)
-    if rows.empty or rows.groupby(["study", "trial"]).ngroups < 2:
+    if rows.empty or rows[metric].nunique() < 2:
         return pd.DataFrame(columns=["part", "share"])
-    try:
-        found = variance_explained(rows, metric, [["variant"], ["study", "trial"]])["explained"]
-    except UserError:  # every model has the same value
-        return pd.DataFrame(columns=["part", "share"])
-    shares = [found[0], found[1] - found[0], 1 - found[1]]
-    return pd.DataFrame({"part": ["kind of objective", "its other knobs", "seed"], "share": shares})
+    shares = variance_components(rows, metric, "variant", ["study", "trial"])
+    table = pd.DataFrame({"part": ["kind of objective", "its other knobs", "seed"], "share": list(shares.values())})
+    return table.dropna()
 
 
 def variance_parts(replicates: pd.DataFrame, metrics: list[str], *, ax: Axes | None = None) -> Axes:
@@ -92,5 +89,5 @@ def _several(replicates: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Usable seeds of the trials that have at least two."""
     if metric not in replicates.columns or replicates.empty:
         return replicates[:0]
-    rows = replicates[replicates["status"].isin(("complete", "stopped"))].dropna(subset=[metric])
+    rows = replicates[replicates["status"].map(is_usable)].dropna(subset=[metric])
     return rows[rows.groupby(["study", "trial"])[metric].transform("size") > 1]

@@ -40,7 +40,7 @@ def markdown(name: str, rows: pd.DataFrame, found: dict[str, pd.DataFrame]) -> s
     only = " One model: the intervals cover batches, not other seeds." if seeds == 1 else ""
     batches = rows.groupby(["cell", "index", "twin"]).ngroups
     lines = [f"# BatchRank on {name}", "", f"{seeds} models, {rows.cell.nunique()} cells, {batches} batches.{only}"]
-    lines.append("Means with 95 % bootstrap intervals.")
+    lines.append("Means with 95 % t intervals.")
     for title, frame in found.items():
         if frame.empty:
             continue

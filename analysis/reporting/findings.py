@@ -15,7 +15,7 @@ from analysis.figures.importance_bars import importance
 from analysis.figures.learning_curves import learning_curves, schedules
 from analysis.figures.seeds import ONE_SEED, seed_spread, variance_parts
 from analysis.reporting.parts import FEW, Picture, Section, Table, picture
-from analysis.tables.equal_kl import CALIPER, equal_kl_table, verdicts
+from analysis.tables.equal_kl import CALIPER, POST_TREATMENT, equal_kl_table, verdicts
 from analysis.tables.importance import LEAST, knob_importance
 from analysis.tables.load import Studies, directions_of, groups, knobs
 from analysis.tables.names import knob_label, metric_name, number
@@ -41,7 +41,8 @@ def at_equal_kl(studies: Studies, keys: tuple[str, str]) -> Section | None:
     table = equal_kl_table(studies.trials, metrics)
     lead = [
         "A model that spends more KL reconstructs better, whatever its objective, so kinds of objective are compared at "
-        f"equal KL: each trial with those of another kind whose KL differs by at most {CALIPER:.0%}.",
+        f"equal KL: each trial with one of another kind whose KL differs by at most {CALIPER:.0%}.",
+        POST_TREATMENT,
     ]
     if len(usable) < FEW:
         return Section(EQUAL_KL, [*lead, f"{len(usable)} usable trials are too few for a chart."], verdicts(table))
@@ -57,8 +58,7 @@ def at_equal_kl(studies: Studies, keys: tuple[str, str]) -> Section | None:
         ),
         picture(
             lambda *axes: [differences(table, metric, ax=ax) for ax, metric in zip(axes, metrics, strict=True)],
-            "Median differences between trials of equal KL with 95 % bootstrap intervals over matched trials, or their range. "
-            "Other knobs were not held equal.",
+            "Median differences between pairs of trials of equal KL with 95 % intervals, of fewer than six pairs their range.",
             size=(5.6 * count, 0.42 * max(3, table["n"].gt(0).sum() / count) + 1.7),
             axes=count,
         ),
@@ -80,7 +80,8 @@ def knob_effects(studies: Studies, keys: tuple[str, str]) -> Section:
     ]
     lead = [
         "The search moved all knobs at once and favoured what did well, so these are associations among its trials, not "
-        "experiments. Bars beside the points: medians with 95 % intervals over trials; ρ: Spearman's rank correlation."
+        "experiments. Bars beside the points: medians with 95 % intervals over trials, of fewer than six their "
+        "range; ρ: Spearman's rank correlation."
     ]
     if len(studies.usable) < FEW:
         return Section("The knobs", [f"{len(studies.usable)} usable trials are too few to say what a knob does."])
@@ -124,7 +125,7 @@ def seeds(studies: Studies, keys: Sequence[str]) -> Section:
         picture(draw, "Every trained seed, by trial.", size=(6.8 * len(keys), 3.6), axes=len(keys)),
         picture(
             lambda ax: variance_parts(studies.replicates, list(keys), ax=ax),
-            "What the variance over trained models comes from: nested groups, R² (Locatello et al. 2019, §5.4).",
+            "What the variance over trained models comes from: variance components, without what groups explain by chance.",
             size=(8, 2.4),
         ),
     ]

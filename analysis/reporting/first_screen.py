@@ -18,6 +18,7 @@ from analysis.tables.caveats import seeds_text
 from analysis.tables.load import Studies
 from analysis.tables.names import metric_name, number
 from analysis.tables.two_metrics import tradeoff_table
+from study.records.intervals import span_name
 from study.records.outcome import SAYS_NOTHING
 from study.records.pareto import nearest_ideal
 
@@ -89,6 +90,8 @@ def _ends(front: pd.DataFrame, keys: tuple[str, str]) -> str:
 def _front_chart(studies: Studies, keys: tuple[str, str], front: pd.DataFrame) -> Picture:
     x, y = keys
     (record,) = studies.records.values()
-    seeds = "Crosses: 95 % intervals over seeds." if record.replicates > 1 else "One seed each."
+    seeds = (
+        f"Crosses: medians over seeds with their {span_name(record.replicates)}." if record.replicates > 1 else "One seed each."
+    )
     text = f"{len(front)} of {len(studies.usable)} usable trials are on the front (dashed, numbered). {seeds}"
     return picture(lambda ax: pareto(studies.trials, x, y, replicates=studies.replicates, ax=ax), text, size=(7.2, 3.9))

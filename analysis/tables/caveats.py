@@ -51,8 +51,8 @@ def unfinished(studies: Studies) -> list[str]:
 def caveats(studies: Studies) -> list[str]:
     """All that applies to these studies, most serious first."""
     lines = unfinished(studies)
-    if len(studies.settings) > 1:
-        lines.append("these studies differ in data or budget and cannot be compared: " + "; ".join(studies.settings))
+    if len(studies.terms) > 1:
+        lines.append("these studies differ in data or budget and cannot be compared: " + "; ".join(studies.terms))
     for name, record in studies.records.items():
         lines += [f"{name}: {line}" if len(studies.records) > 1 else line for line in _of_record(record)]
     return lines + _of_trials(studies.trials)

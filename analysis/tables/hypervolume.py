@@ -3,7 +3,10 @@
     HV(S, r) = area of ∪_{s ∈ S} [s, r]     both metrics as costs, r a reference point worse than all of interest
 
 (Zitzler & Thiele 1998).  It grows when the front moves or fills up and never falls, so over the trials of a study it shows
-whether the search still finds something.  Its unit is the product of the metrics' units; only equal references compare.
+whether the search still finds something.  Its unit is the product of the metrics' units; only equal references compare, so the
+reference is fixed, the same for every study of a data set: the worst end of a metric's range where it has one (MIG: 0), and where
+it has none what a model without information reconstructs, the mean image's nats.  Data sets whose mean image is not known here
+have the worst usable value of the study, and their hypervolumes compare with nobody's.
 """
 
 from __future__ import annotations
@@ -13,9 +16,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from analysis.tables.names import find_metric
 from study.records.pareto import pareto_front
 
-__all__ = ["hypervolume", "hypervolume_over_trials", "worst_point"]
+MEAN_IMAGE = {"dsprites": 566.0}
+"""Bernoulli NLL of the mean training image, nats per image, by data set."""
+
+__all__ = ["hypervolume", "hypervolume_over_trials", "reference_point"]
 
 
 def hypervolume(values: ArrayLike, directions: Sequence[str], reference: Sequence[float]) -> float:
@@ -42,12 +49,30 @@ def hypervolume_over_trials(values: ArrayLike, directions: Sequence[str], refere
     return np.array([hypervolume(rows[: count + 1], directions, reference) for count in range(len(rows))])
 
 
-def worst_point(values: ArrayLike, directions: Sequence[str]) -> list[float]:
-    """The worst finite value of each metric: a reference that leaves no usable trial out.
+def reference_point(values: ArrayLike, keys: Sequence[str], dataset: str | None = None) -> tuple[list[float], bool]:
+    """The reference of these two metrics on a data set, and whether it is fixed rather than the worst of `values` (n, 2).
 
-    >>> worst_point([[100, 0.1], [130, 0.2]], ["minimize", "maximize"])
-    [130.0, 0.1]
+    >>> reference_point([[100, 0.1], [130, 0.2]], ["recon", "mig"], "dsprites")
+    ([566.0, 0.0], True)
+    >>> reference_point([[100, 0.1], [130, 0.2]], ["recon", "mig"], "my pictures")
+    ([130.0, 0.0], False)
     """
     rows = np.asarray(values, dtype=float).reshape(-1, 2)
-    worst = {"minimize": np.nanmax, "maximize": np.nanmin}
-    return [float(worst[direction](rows[:, column])) for column, direction in enumerate(directions)]
+    fixed = [_fixed(key, dataset) for key in keys]
+    return [_worst(rows[:, at], key) if end is None else end for at, (key, end) in enumerate(zip(keys, fixed, strict=True))], (
+        None not in fixed
+    )
+
+
+def _fixed(key: str, dataset: str | None) -> float | None:
+    metric = find_metric(key)
+    assert metric is not None, key
+    end = metric.range[0] if metric.direction == "maximize" else metric.range[1]
+    if np.isfinite(end):
+        return float(end)
+    return MEAN_IMAGE.get(dataset or "") if key in ("recon", "negative_elbo") else None
+
+
+def _worst(column: NDArray[np.float64], key: str) -> float:
+    metric = find_metric(key)
+    return float(np.nanmin(column) if metric is not None and metric.direction == "maximize" else np.nanmax(column))

@@ -5,8 +5,14 @@ shuffled among the fold's trials, and the importance is how much the prediction 
 
     importance = (mean squared error with the knob shuffled − without) / variance of the metric
 
-Repeats with other folds and shuffles give the interval.  `r2` is what the forest predicts of unseen trials: where it is not
-clearly above zero, the knobs of these few trials do not explain the metric and the bars mean nothing.
+It is computed fold by fold, in several divisions into folds, and the J values have the interval of the corrected resampled t-test
+(Nadeau & Bengio 2003, Machine Learning 52:239),
+
+    mean ± t · s · √(1/J + fold / rest)       t of J − 1 degrees of freedom, fold / rest = 1 / (FOLDS − 1)
+
+which allows for the forests having trials in common: it is about other trials of such a search, not about other shuffles.  `r2`
+is what the forest predicts of unseen trials: where it is not clearly above zero, the knobs of these few trials do not explain the
+metric and the bars mean nothing.
 
 Only knobs that all of the given trials have are compared; give the trials of one objective to see its own.  (Optuna's fANOVA
 makes the same restriction but reports no uncertainty.)
@@ -17,6 +23,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 
 from analysis.tables.load import knobs
 
@@ -31,7 +38,7 @@ COLUMNS = ("knob", "importance", "low", "high", "r2", "n")
 
 
 def knob_importance(trials: pd.DataFrame, metric: str, seed: int = 0) -> pd.DataFrame:
-    """One row a knob, most important first: importance with the 5 % and 95 % quantiles over repeats, r2, n trials.
+    """One row a knob, most important first: importance with its 95 % interval over trials, r2, n trials.
 
     Empty with fewer than `LEAST` usable trials, or where the metric or all knobs are constant.
     """
@@ -42,11 +49,11 @@ def knob_importance(trials: pd.DataFrame, metric: str, seed: int = 0) -> pd.Data
         return pd.DataFrame(columns=list(COLUMNS))
     features = np.column_stack([_encoded(rows[knob]) for knob in shared])
     found = [_repeat(features, values, seed + repeat) for repeat in range(REPEATS)]
-    importances = np.array([importance for importance, _ in found])
+    importances = np.concatenate([importance for importance, _ in found])
     r2 = float(np.mean([score for _, score in found]))
-    low, high = np.quantile(importances, (0.05, 0.95), axis=0)
+    middle, reach = importances.mean(axis=0), _reach(importances)
     table = pd.DataFrame(
-        {"knob": shared, "importance": importances.mean(axis=0), "low": low, "high": high, "r2": r2, "n": len(rows)}
+        {"knob": shared, "importance": middle, "low": middle - reach, "high": middle + reach, "r2": r2, "n": len(rows)}
     )
     return table.sort_values("importance", ascending=False, ignore_index=True)
 
@@ -59,13 +66,14 @@ def _encoded(values: pd.Series) -> NDArray[np.float64]:
 
 
 def _repeat(features: NDArray[np.float64], values: NDArray[np.float64], seed: int) -> tuple[NDArray[np.float64], float]:
-    """Importances (knobs,) and r2 of one division into folds."""
+    """Importances (folds, knobs) and r2 of one division into folds."""
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.model_selection import KFold
 
     generator = np.random.default_rng(seed)
     plain, shuffled = np.empty(len(values)), np.zeros((features.shape[1], SHUFFLES, len(values)))
-    for rest, fold in KFold(FOLDS, shuffle=True, random_state=seed).split(features):
+    folds = list(KFold(FOLDS, shuffle=True, random_state=seed).split(features))
+    for rest, fold in folds:
         forest = RandomForestRegressor(TREES, min_samples_leaf=2, random_state=seed).fit(features[rest], values[rest])
         plain[fold] = forest.predict(features[fold])
         # All shuffles of all knobs in one call: a forest's prediction costs about the same for one row and for a thousand.
@@ -75,7 +83,13 @@ def _repeat(features: NDArray[np.float64], values: NDArray[np.float64], seed: in
                 # Drawn from all trials: within a fold of two there is little to shuffle.
                 tried[knob, shuffle, :, knob] = generator.choice(features[:, knob], len(fold))
         shuffled[:, :, fold] = forest.predict(tried.reshape(-1, features.shape[1])).reshape(tried.shape[:3])
-    error = ((plain - values) ** 2).mean()
-    spread = values.var()
-    worse = ((shuffled - values) ** 2).mean(axis=(1, 2)) - error
-    return worse / spread, float(1 - error / spread)
+    error, spread = (plain - values) ** 2, values.var()
+    worse = (((shuffled - values) ** 2).mean(axis=1) - error) / spread
+    return np.array([worse[:, fold].mean(axis=1) for _, fold in folds]), float(1 - error.mean() / spread)
+
+
+def _reach(importances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Half the interval, (knobs,), of importances (J, knobs)."""
+    count = len(importances)
+    variance = importances.var(axis=0, ddof=1) * (1 / count + 1 / (FOLDS - 1))
+    return np.asarray(stats.t.ppf(0.975, count - 1) * np.sqrt(variance))

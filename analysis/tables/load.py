@@ -4,9 +4,10 @@
                  study       which study it belongs to
                  variant     kind of objective and schedule, e.g. "capacity, γ decay"
                  usable      it has a model and all searched metrics: complete, or stopped early
-                 setting      data and budget; values compare only within one class
-                 front       on the Pareto front of the searched metrics of its setting
-    replicates   one row a trained seed, with the trial's study, variant and setting
+                 dataset     name of its data set
+                 terms       data and budget; only values on the same terms compare
+                 front       on the Pareto front of the searched metrics on its terms
+    replicates   one row a trained seed, with the trial's study, variant and terms
     histories    one row a report of a training: losses, KL per latent, β, γ, C
     metrics      one row a metric key that occurs: name, unit, direction, low, high (of its range), searched
 
@@ -38,8 +39,8 @@ from study.records.tables import read_table
 __all__ = ["EXAMPLE", "Studies", "directions_of", "groups", "home", "knobs", "load_registry", "load_study", "shown_name"]
 
 EXAMPLE = Path(__file__).parents[1] / "example"
-ADDED = ("study", "variant", "usable", "setting", "front")
-"""The columns that analysis adds to a trial's own."""
+ADDED = ("study", "variant", "usable", "dataset", "terms", "front")
+"""The columns that analysis adds to a trial's own: no knob may have such a name."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,9 @@ class Studies:
         return usable[~usable.assign(root_seed=seeds).duplicated(["config_digest", "root_seed"])].reset_index(drop=True)
 
     @property
-    def settings(self) -> list[str]:
-        """Data and budgets among these studies; more than one cannot be compared."""
-        return list(dict.fromkeys(_setting(record) for record in self.records.values()))
+    def terms(self) -> list[str]:
+        """Data and budgets of these studies; more than one cannot be compared."""
+        return list(dict.fromkeys(_terms_of(record) for record in self.records.values()))
 
     def one(self, column: str = "study") -> str:
         """The value of a column that has only one, or all of them in words: for captions."""
@@ -112,7 +113,7 @@ def load_study(*studies: str | Path, runs: str | Path | None = None) -> Studies:
         folders[_free_name(folder, folders)] = folder
     tables = {table: _together(folders, table) for table in ("trials", "replicates", "history")}
     trials = _with_front(_tidy(tables["trials"], folders), folders)
-    shared = trials[["study", "trial", "variant", "setting"]]
+    shared = trials[["study", "trial", "variant", "terms"]]
     return Studies(
         trials=trials,
         replicates=_join(tables["replicates"], shared),
@@ -175,16 +176,17 @@ def _tidy(trials: pd.DataFrame, folders: dict[str, StudyFolder]) -> pd.DataFrame
         trials["learning_rate"] = [config.get("training", {}).get("learning_rate") for config in configs]
     trials["latent_dim"] = pd.to_numeric(trials["latent_dim"])
     trials["variant"] = [variant_of(config["objective"], config["objective_options"]) if config else None for config in configs]
-    trials["setting"] = [_setting(folders[name].record) for name in trials["study"]]
+    trials["dataset"] = [folders[name].record.dataset["name"] for name in trials["study"]]
+    trials["terms"] = [_terms_of(folders[name].record) for name in trials["study"]]
     groups = [usable_rows(rows, folders[str(name)].record.metrics) for name, rows in trials.groupby("study")]
     trials["usable"] = pd.concat(groups).reindex(trials.index) if groups else pd.Series(dtype=bool)
     return trials
 
 
 def _with_front(trials: pd.DataFrame, folders: dict[str, StudyFolder]) -> pd.DataFrame:
-    """Marks the front of every setting, over the metrics that all its studies searched."""
+    """Marks the front of all terms, over the metrics that all its studies searched."""
     trials["front"] = False
-    for _, group in trials[trials["usable"]].groupby("setting"):
+    for _, group in trials[trials["usable"]].groupby("terms"):
         records = [folders[name].record for name in pd.unique(group["study"])]
         keys = [key for key in records[0].metrics if all(key in record.metrics for record in records)]
         if keys:
@@ -197,7 +199,7 @@ def _join(table: pd.DataFrame, shared: pd.DataFrame) -> pd.DataFrame:
     return table.merge(shared, on=["study", "trial"], how="left")
 
 
-def _setting(record: StudyRecord) -> str:
+def _terms_of(record: StudyRecord) -> str:
     """Data and budget in words.  Two records with the same words can be compared."""
     digest, source = record.dataset["digest"][:8], record.dataset["source"]
     return f"{record.dataset['name']} ({source}, {digest}), {record.budget.steps:,} steps, {record.budget.points:,} points"

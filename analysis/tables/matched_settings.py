@@ -36,7 +36,7 @@ def matched_settings(trials: pd.DataFrame, knob: str, metric: str) -> pd.DataFra
         return pd.DataFrame()
     others = [other for other in knobs(trials) if other != knob]
     rows = trials.dropna(subset=[knob, metric])
-    named = others if rows["setting"].nunique() == 1 else ["setting", *others]
+    named = others if rows["terms"].nunique() == 1 else ["terms", *others]
     keys = list(rows[named].itertuples(index=False, name=None))
     labels = {str(key): " · ".join(map(number, key)) for key in keys}  # rounded for people, whole for matching
     cells = rows.assign(key=[str(key) for key in keys])

@@ -1,7 +1,7 @@
 """BatchRank's rows as tables: one line a method, one column a subject, every number with its interval.
 
 Columns: the subject (a factor, the class, low-level damage), each the mean over its cells.  Models are the seeds of one
-configuration: intervals come from the paired hierarchical bootstrap of `analysis.tables.bootstrap`, twins averaged first.
+configuration: intervals are those of `analysis.tables.crossed`, twins averaged first.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.tables.bootstrap import Interval, bootstrap, holm, interval, p_value
+from analysis.tables.crossed import holm, interval, p_value
 from models.outlier_scores import DEFAULT_SCORE
 
 __all__ = ["alarm_table", "comparison_table", "explanation_table", "gain_table", "quality_table", "values_of"]
@@ -45,14 +45,11 @@ def comparison_table(rows: pd.DataFrame, quality: str, default: str = DEFAULT_SC
     """The default against every other method: paired difference with interval, and Holm-adjusted p-value."""
     others = [method for method in rows.method.unique() if method != default]
     mine = values_of(rows, default, quality)
-    differences = np.stack([mine - values_of(rows, method, quality) for method in others])
-    resampled = bootstrap(differences)
-    low, high = np.quantile(resampled, (0.025, 0.975), axis=-1)
-    means = differences.mean(axis=(-3, -2, -1))
-    adjusted = holm([p_value(one) for one in resampled])
-    found = [Interval(*map(float, three)) for three in zip(means, low, high, strict=True)]
-    frame = pd.DataFrame({"default minus it": found, "p (Holm)": adjusted}, index=others)
-    return frame.iloc[np.argsort(means)]
+    differences = {method: mine - values_of(rows, method, quality) for method in others}
+    adjusted = holm([p_value(difference) for difference in differences.values()])
+    found = {"default minus it": [interval(difference) for difference in differences.values()], "p (Holm)": adjusted}
+    frame = pd.DataFrame(found, index=others)
+    return frame.loc[sorted(others, key=lambda method: differences[method].mean())]
 
 
 def gain_table(rows: pd.DataFrame, default: str = DEFAULT_SCORE) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from models.errors import UserError
 from study.metrics import Direction
 from study.records.intervals import Interval, median_interval
 
-__all__ = ["LEAST_CANDIDATES", "selection", "summary", "variance_explained"]
+__all__ = ["LEAST_CANDIDATES", "selection", "summary", "variance_components"]
 
 
 LEAST_CANDIDATES = 3
@@ -20,7 +20,7 @@ LEAST_CANDIDATES = 3
 
 
 def summary(table: pd.DataFrame, by: Sequence[str], values: Sequence[str], level: float = 0.95) -> pd.DataFrame:
-    """One row for each group and value: columns `by`, `value`, `median`, `low`, `high`, `n`.
+    """One row for each group and value: columns `by`, `value`, `median`, `low`, `high` (see `median_interval`), `n`.
 
     Raises `UserError` for a column that is not there.  A group without any value has no row.
     """
@@ -33,23 +33,39 @@ def summary(table: pd.DataFrame, by: Sequence[str], values: Sequence[str], level
     return pd.DataFrame(rows, columns=[*by, "value", *Interval._fields])
 
 
-def variance_explained(table: pd.DataFrame, value: str, causes: Sequence[Sequence[str]]) -> pd.DataFrame:
-    """The share of a value's variance that each combination of columns explains (Locatello et al. 2019, §5.4).
+def variance_components(table: pd.DataFrame, value: str, kind: str, unit: Sequence[str]) -> dict[str, float]:
+    """Unbiased parts of a value's variance: {"kind", "unit", "rest"}, shares of their sum; NaN where a value cannot tell.
 
-        R² = 1 − Σ (y − mean of its group)² / Σ (y − mean)²
+    Rows are seeds of units (trials), and units belong to kinds (of objective).  Unweighted means analysis of the nested design
 
-    causes: sets of columns, for instance [["objective"], ["objective", "strength"]]; what the last leaves is the seed's.
-    `explained` is R²; `adjusted` corrects it for what groups explain by chance, 1 − (1 − R²)(n − 1)/(n − groups), and is
-    NaN when every group has one row.  Columns: cause, explained, adjusted, groups, n.
+        y = kind + unit within kind + seed        σ²_rest = variance within units, r seeds each
+        σ²_unit = W − σ²_rest · mean(1/r)         W the variance of the units' means within kinds
+        σ²_kind = A − W                           A the variance of the units' means over all
 
-    Raises `UserError` for a column that is not there, fewer than two values, or values without variance.
+    (Burdick & Graybill 1992, Confidence Intervals on Variance Components, ch. 5), negative ones set to 0.  R² of the same
+    groups, as Locatello et al. (2019, §5.4) have it, counts what groups explain by chance: of pure noise in trials of three seeds
+    a third.
+
+    Raises `UserError` for a column that is not there, or values without variance.
     """
-    _need(table, [value, *(column for cause in causes for column in cause)])
+    _need(table, [value, kind, *unit])
     rows = table.dropna(subset=[value])
-    total = float(((rows[value] - rows[value].mean()) ** 2).sum())
-    if len(rows) < 2 or total == 0:
+    if rows[value].nunique() < 2:
         raise UserError(f"a variance needs two different values or more, but {value} has {rows[value].nunique()}")
-    return pd.DataFrame([_explained(rows, value, list(cause), total) for cause in causes])
+    units = rows.groupby([kind, *unit], observed=True)[value].agg(["mean", "var", "size"]).reset_index()
+    seeds = units[units["size"] > 1]
+    kinds, spare = units[kind].nunique(), int((seeds["size"] - 1).sum())
+    if spare == 0 or len(units) <= kinds:
+        return dict.fromkeys(("kind", "unit", "rest"), float("nan"))
+    rest = float((seeds["var"] * (seeds["size"] - 1)).sum()) / spare
+    left = units["mean"] - units.groupby(kind, observed=True)["mean"].transform("mean")
+    within, over_all = float((left**2).sum()) / (len(units) - kinds), float(units["mean"].var())
+    parts = {
+        "kind": max(0.0, over_all - within) if kinds > 1 else 0.0,
+        "unit": max(0.0, within - rest * float((1 / units["size"]).mean())),
+        "rest": rest,
+    }
+    return {name: part / sum(parts.values()) for name, part in parts.items()}
 
 
 def selection(table: pd.DataFrame, criterion: str, targets: Sequence[str], directions: Mapping[str, Direction]) -> pd.DataFrame:
@@ -88,20 +104,6 @@ def _selection(
         "best": sign[target] * float(truth.max()),
         "regret": float(regret),
         "relative_regret": float(regret / chance) if chance > 0 else np.nan,
-        "n": len(rows),
-    }
-
-
-def _explained(rows: pd.DataFrame, value: str, cause: list[str], total: float) -> dict[str, str | float | int]:
-    groups = rows.groupby(cause, dropna=False, observed=True)[value]
-    rest = float(((rows[value] - groups.transform("mean")) ** 2).sum())
-    spare = len(rows) - groups.ngroups
-    adjusted = 1 - rest / total * (len(rows) - 1) / spare if spare else np.nan
-    return {
-        "cause": " × ".join(cause),
-        "explained": 1 - rest / total,
-        "adjusted": adjusted,
-        "groups": groups.ngroups,
         "n": len(rows),
     }
 

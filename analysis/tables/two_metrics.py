@@ -33,9 +33,9 @@ def metric_pair(studies: Studies, x: str | None = None, y: str | None = None) ->
 
 
 def tradeoff_table(studies: Studies, x: str, y: str) -> pd.DataFrame:
-    """Usable trials with both metrics, best `x` first, and whether each is on its setting's front."""
+    """Usable trials with both metrics, best `x` first, and whether each is on the front of its terms."""
     rows = studies.usable.dropna(subset=[x, y])
-    fronts = [front_rows(group, x, y) for _, group in rows.groupby("setting")]
+    fronts = [front_rows(group, x, y) for _, group in rows.groupby("terms")]
     on_front = {(row["study"], row["trial"]) for front in fronts for _, row in front.iterrows()}
     others = [key for key in studies.measured if key not in (x, y)]
     columns = ["study", "trial", "variant", x, y, *others, "n_replicates", *knobs(rows), "config_digest"]

@@ -4,7 +4,6 @@
     cells        which batches are drawn: subject × size × number of odd pictures, with context-swap twins
     quality      AUROC, average precision above chance, precision@k, hit@1, MRR, NDCG of one ranking
     bench        methods over batches → tidy rows
-    statistics   paired hierarchical bootstrap intervals, Holm's correction
     trial        a fast cell of it for every trial (`study/metrics/outlier.py`, `context_gain.py`, `explanation_hit.py`)
     agreement    do the exported files rank as the trained model does (the publish gate asks)
 

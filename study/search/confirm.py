@@ -49,9 +49,9 @@ def confirm(folder: StudyFolder, trials: pd.DataFrame, seeds: int, console: Cons
 
 
 def shrinkage_table(folder: StudyFolder, trials: pd.DataFrame, confirmed: pd.DataFrame) -> Table:
-    """Per trial and searched metric: the search's value, the fresh seeds' median with its interval, and what was lost."""
+    """Per trial and searched metric: the search's value, the fresh seeds' median, its interval or range, the loss."""
     record = folder.record
-    table = Table("trial", "metric", "searched", "fresh median", "95 % interval", "n", "lost", box=None, header_style="bold")
+    table = Table("trial", "metric", "searched", "fresh median", "from … to", "which is", "lost", box=None, header_style="bold")
     for _, row in trials.iterrows():
         fresh = confirmed[confirmed["trial"] == row["trial"]]
         for metric, direction in zip(record.metrics, record.directions, strict=True):
@@ -62,7 +62,7 @@ def shrinkage_table(folder: StudyFolder, trials: pd.DataFrame, confirmed: pd.Dat
             middle = found.confirmed
             table.add_row(
                 str(int(row["trial"])), metric, f"{found.searched:.4g}", f"{middle.median:.4g}",
-                f"{middle.low:.4g} … {middle.high:.4g}", str(middle.n), f"{found.loss:+.4g}",
+                "–" if middle.n == 1 else f"{middle.low:.4g} … {middle.high:.4g}", middle.means, f"{found.loss:+.4g}",
             )  # fmt: skip
     return table
 

@@ -96,7 +96,7 @@ class TestPareto:
         assert all(isinstance(mark, PathCollection) for mark in without.collections)
 
     def test_a_front_for_each_setting(self, ax: Axes):
-        trials = pd.concat([made_trials(10), made_trials(10, seed=1, setting="another budget")])
+        trials = pd.concat([made_trials(10), made_trials(10, seed=1, terms="another budget")])
         pareto(trials, ax=ax)
         assert sum(line.get_gid() == "front" for line in ax.lines) == 2
 
@@ -112,7 +112,7 @@ class TestHypervolume:
     def test_the_curve_is_its_table(self, ax: Axes, study: Studies):
         hypervolume_curve(study.trials, ax=ax)
         table = hypervolume_table(study.trials, "recon", "mig")
-        assert np.allclose(ax.lines[0].get_ydata(), 100 * table["share"])
+        assert np.allclose(ax.lines[0].get_ydata(), table["hypervolume"]) and table["fixed"].all()
         assert table["share"].iloc[-1] == 1 and len(table) == 15
 
     def test_one_trial_dominates_nothing(self, ax: Axes, study: Studies):
@@ -134,8 +134,8 @@ class TestEqualKl:
         table = equal_kl_table(study.trials, ["recon"])
         differences(table, "recon", ax=ax)
         labels = [label.get_text() for label in ax.get_yticklabels()]
-        assert "capacity, γ decay − capacity, constant γ (n = 2, range)" in labels
-        assert "capacity, constant γ − β-VAE, constant β (n = 1, no interval)" in labels
+        assert "capacity, γ decay − capacity, constant γ (range of 2)" in labels
+        assert "capacity, constant γ − β-VAE, constant β (one value)" in labels
         bars = [line for line in ax.lines if line.get_marker() == "None" and len(set(line.get_ydata())) == 1]
         assert len(bars) == (table["n"] > 1).sum()
 

@@ -12,26 +12,28 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from analysis.figures.correlation import rank_correlations
+from analysis.figures.hypervolume_curve import hypervolume_table
 from analysis.figures.matched_lines import matched_figure
 from analysis.figures.seeds import variance_table
-from analysis.tables.equal_kl import LEAST_CLEAR, equal_kl_table, matched_differences, verdicts
-from analysis.tables.hypervolume import hypervolume, hypervolume_over_trials, worst_point
+from analysis.tables.equal_kl import equal_kl_table, matched_differences, verdicts
+from analysis.tables.hypervolume import hypervolume, hypervolume_over_trials, reference_point
 from analysis.tables.importance import knob_importance
 from analysis.tables.matched_settings import matched_settings, matched_table
+from study.records.intervals import LEAST_CLEAR
 
 Points = arrays(float, st.tuples(st.integers(1, 12), st.just(2)), elements=st.floats(0, 1, width=16))
 DIRECTIONS = ("minimize", "maximize")
 
 
 def made_trials(rows: int = 40, seed: int = 0, **columns: object) -> pd.DataFrame:
-    """Usable trials of one setting in which constant γ costs 10 nats at every KL and the learning rate moves MIG."""
+    """Usable trials on the same terms in which constant γ costs 10 nats at every KL and the learning rate moves MIG."""
     generator = np.random.default_rng(seed)
     variant = np.where(np.arange(rows) % 2 == 0, "capacity, constant γ", "capacity, γ decay")
     kl = generator.uniform(5, 30, rows)
     rate = generator.uniform(1e-4, 1e-2, rows)
     return pd.DataFrame(
         {
-            "study": "made", "trial": np.arange(rows), "usable": True, "setting": "one", "variant": variant, "kl": kl,
+            "study": "made", "trial": np.arange(rows), "usable": True, "terms": "one", "variant": variant, "kl": kl,
             "recon": 200 - 4 * kl + 10 * (variant == "capacity, constant γ"), "mig": 20 * rate,
             "learning_rate": rate, "architecture": generator.choice(["cnn", "mlp"], rows), "n_replicates": 1, **columns,
         }
@@ -54,7 +56,17 @@ class TestHypervolume:
     def test_degenerate_input(self):
         assert hypervolume([], DIRECTIONS, [1, 0]) == 0
         assert hypervolume([[np.nan, 0.5], [2, 0.5]], DIRECTIONS, [1, 0]) == 0  # no value; worse than the reference
-        assert worst_point([[1, 0.2], [3, np.nan]], DIRECTIONS) == [3.0, 0.2]
+        assert reference_point([[1, 0.2], [3, np.nan]], ["recon", "mig"]) == ([3.0, 0.0], False)
+
+    def test_a_study_that_found_more_has_more_whatever_its_worst_trial(self):
+        """With the worst trial as reference the better of these two studies had the smaller hypervolume."""
+        one, two = made_trials(10, dataset="dsprites"), made_trials(10, dataset="dsprites")
+        two["recon"] -= 20
+        two = two[two["recon"] < two["recon"].max() - 30]
+        last = [hypervolume_table(rows, "recon", "mig").iloc[-1] for rows in (one, two.reset_index(drop=True))]
+        assert last[1]["hypervolume"] > 0 and last[0]["fixed"] and (last[0]["from_x"], last[0]["from_y"]) == (566.0, 0.0)
+        best = max(two["mig"]) * (566 - two["recon"].min())
+        assert last[1]["hypervolume"] <= best
 
 
 class TestEqualKl:
@@ -62,17 +74,28 @@ class TestEqualKl:
         rows = made_trials(200)
         (row,) = equal_kl_table(rows, ["recon"]).to_dict("records")
         assert (row["a"], row["b"]) == ("capacity, γ decay", "capacity, constant γ")
-        assert row["low"] < -10 < row["high"] and row["high"] < -5
-        assert row["n"] + row["unmatched"] == 100
+        assert row["median"] == pytest.approx(-10, abs=0.5) and row["high"] < -5
+        assert row["n"] + row["unmatched"] == 100 and row["n"] > 60
 
     def test_only_trials_within_the_caliper_are_compared(self):
         a = pd.DataFrame({"kl": [10.0, 20.0], "recon": [5.0, 5.0]})
         b = pd.DataFrame({"kl": [11.0, 11.4, 12.0], "recon": [1.0, 3.0, 100.0]})
-        assert matched_differences(a, b, "recon", caliper=0.15) == [3.0]  # against the median of the first two
+        assert matched_differences(a, b, "recon", caliper=0.15) == [4.0]  # with the nearest
+
+    def test_no_trial_is_used_twice(self):
+        """One lucky trial of the other kind would decide all comparisons."""
+        a = pd.DataFrame({"kl": [10.0, 10.1, 10.2], "recon": [5.0, 5.0, 5.0]})
+        b = pd.DataFrame({"kl": [10.1], "recon": [1.0]})
+        assert matched_differences(a, b, "recon") == [4.0]
+
+    def test_what_is_left_of_the_difference_in_kl_is_taken_out(self):
+        a = pd.DataFrame({"kl": np.exp(np.linspace(2, 3, 8)), "recon": 50 - 10 * np.linspace(2, 3, 8)})
+        b = pd.DataFrame({"kl": np.exp(np.linspace(2, 3, 8) + 0.1), "recon": 50 - 10 * (np.linspace(2, 3, 8) + 0.1)})
+        assert matched_differences(a, b, "recon") == pytest.approx([0.0] * 8)
 
     def test_settings_are_not_mixed(self):
         rows = made_trials(40)
-        rows["setting"] = np.where(rows["variant"] == "capacity, γ decay", "one", "two")
+        rows["terms"] = np.where(rows["variant"] == "capacity, γ decay", "one", "two")
         assert equal_kl_table(rows, ["recon"])["n"].tolist() == [0]
 
     def test_absent_columns_give_no_rows_and_dead_models_no_match(self):
@@ -97,7 +120,7 @@ class TestImportance:
     def test_the_knob_that_does_it_comes_first(self):
         table = knob_importance(made_trials(60), "mig")
         assert table["knob"].tolist() == ["learning_rate", "architecture"]
-        assert table.loc[0, "low"] > 0.5 and table.loc[0, "r2"] > 0.8
+        assert table.loc[0, "low"] > 0.3 and table.loc[0, "r2"] > 0.8
         assert abs(table.loc[1, "importance"]) < 0.1
 
     def test_noise_is_not_predicted(self):
@@ -130,7 +153,7 @@ class TestVarianceAndCorrelation:
         )
         table = variance_table(seeds, "mig").set_index("part")["share"]
         assert table.sum() == pytest.approx(1)
-        assert table["kind of objective"] < 0.1 and 0.25 < table["seed"] < 0.6
+        assert table["kind of objective"] < 0.1 and 0.35 < table["seed"] < 0.75
 
     def test_one_seed_or_no_spread_has_no_parts(self):
         one = pd.DataFrame({"study": "s", "trial": [0, 1], "variant": "a", "status": "complete", "mig": [0.1, 0.2]})
@@ -143,8 +166,8 @@ class TestVarianceAndCorrelation:
 
     def test_mixed_settings_are_refused_and_few_trials_unknown(self):
         rows = made_trials(10)
-        rows.loc[:4, "setting"] = "two"
-        with pytest.raises(ValueError, match="one setting"):
+        rows.loc[:4, "terms"] = "two"
+        with pytest.raises(ValueError, match="the same terms"):
             rank_correlations(rows, ["recon", "mig"])
         assert rank_correlations(made_trials(4), ["recon", "mig"]).isna().all(axis=None)
 
@@ -156,7 +179,7 @@ class TestMatched:
     def grid() -> pd.DataFrame:
         generator = np.random.default_rng(0)
         rows = [
-            {"study": f"seed{seed}", "trial": at, "setting": "one", "usable": True, "architecture": network,
+            {"study": f"seed{seed}", "trial": at, "terms": "one", "usable": True, "architecture": network,
              "capacity/capacity_max": capacity, "capacity/gamma_ratio": ratio, "mig": generator.uniform(),
              "recon": 100 + capacity - 2 * (ratio < 1) + 0.1 * seed}
             for seed in range(3)

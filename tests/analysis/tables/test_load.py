@@ -80,14 +80,14 @@ class TestTables:
 class TestSeveral:
     def test_studies_of_different_budgets_have_their_own_fronts(self, tiny_study: StudyFolder):
         both = load_study("example", tiny_study.path)
-        assert len(both.settings) == 2
-        assert both.trials.groupby("setting")["front"].any().all()
+        assert len(both.terms) == 2
+        assert both.trials.groupby("terms")["front"].any().all()
         assert any("cannot be compared" in line for line in caveats(both))
 
     def test_studies_of_one_setting_share_a_front(self, tmp_path: Path):
         worse = changed_study(tmp_path / "worse", lambda table: table.assign(recon=table["recon"] + 500, mig=table["mig"] / 2))
         both = load_study("example", worse)
-        assert len(both.settings) == 1
+        assert len(both.terms) == 1
         assert set(both.usable[both.usable["front"]]["study"]) == {"example"}
 
     def test_two_studies_of_one_name_are_told_apart(self, tmp_path: Path):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.tables.statistics import selection, summary, variance_explained
+from analysis.tables.statistics import selection, summary, variance_components
 from models.errors import UserError
 from study.records.intervals import median_interval, shrinkage
 
@@ -24,10 +24,11 @@ def test_interval_holds_the_median_and_stays_within_the_values(values):
     assert median_interval(values) == found
 
 
-def test_interval_covers_the_true_median_about_as_often_as_it_says():
-    rng = np.random.default_rng(0)
-    hits = [low <= 0 <= high for _, low, high, _ in (median_interval(rng.normal(size=25)) for _ in range(200))]
-    assert 0.88 <= np.mean(hits) <= 0.99
+def test_fewer_than_six_are_a_range_and_called_so():
+    """A bootstrap of three values covers 76 % where it says 95 %."""
+    assert median_interval([3.0, 1.0, 2.0]) == (2.0, 1.0, 3.0, 3) and median_interval([3.0, 1.0, 2.0]).means == "range of 3"
+    assert median_interval(range(6))[1:3] == (0, 5) and median_interval(range(6)).means == "95 % interval"
+    assert median_interval(range(9))[1:3] == (1, 7)  # P(fewer than two of nine on one side) = 2.0 %
 
 
 def test_one_value_has_no_interval():
@@ -69,49 +70,52 @@ def test_winners_of_noise_shrink_on_average():
 # ---------------------------------------------------------------------------------------- variance
 
 
-def study(seeds=50, objective=1.0, strength=1.0, seed=1.0):
-    """Additive effects with known variances: 3 objectives × 4 strengths × seeds."""
-    rng = np.random.default_rng(0)
+def study(kinds=4, trials=30, seeds=4, kind=1.0, trial=1.0, seed=1.0, generator=0):
+    """Additive effects with known standard deviations."""
+    rng = np.random.default_rng(generator)
     rows = []
-    for o, first in enumerate((-1.2247, 0, 1.2247)):  # variance 1
-        for s, second in enumerate((-1.3416, -0.4472, 0.4472, 1.3416)):  # variance 1
-            values = objective * first + strength * second + seed * rng.normal(size=seeds)
-            rows.extend((f"objective {o}", s, value) for value in values)
-    return pd.DataFrame(rows, columns=["objective", "strength", "mig"])
+    for k in range(kinds):
+        middle = kind * rng.normal()
+        for t in range(trials):
+            place = middle + trial * rng.normal()
+            rows.extend((f"kind {k}", t, place + seed * rng.normal()) for _ in range(seeds))
+    return pd.DataFrame(rows, columns=["kind", "trial", "mig"])
 
 
-CAUSES = [["objective"], ["objective", "strength"]]
+def components(table):
+    return list(variance_components(table, "mig", "kind", ["trial"]).values())
 
 
 def test_variance_is_split_as_it_was_made():
-    found = variance_explained(study(), "mig", CAUSES).set_index("cause")
-    assert found.loc["objective", "adjusted"] == pytest.approx(1 / 3, abs=0.05)
-    assert found.loc["objective × strength", "adjusted"] == pytest.approx(2 / 3, abs=0.05)
-    assert found.loc["objective × strength", "groups"] == 12 and found["n"].tolist() == [600, 600]
+    found = np.mean([components(study(kinds=40, trials=4, generator=g)) for g in range(20)], axis=0)
+    assert found == pytest.approx([1 / 3] * 3, abs=0.04)
+    assert sum(components(study())) == pytest.approx(1)
 
 
-def test_extremes():
-    assert variance_explained(study(seed=0), "mig", CAUSES)["explained"].iloc[-1] == pytest.approx(1)
-    noise = variance_explained(study(objective=0, strength=0), "mig", CAUSES)
-    assert noise["adjusted"].to_numpy() == pytest.approx([0, 0], abs=0.03)
-    single = variance_explained(study(seeds=1), "mig", CAUSES)
-    assert single["explained"].iloc[-1] == 1 and np.isnan(single["adjusted"].iloc[-1])  # nothing can be said of seeds
+def test_pure_noise_is_the_seeds():
+    """R² of the same groups gave a third of pure noise to the trials."""
+    found = np.mean([components(study(2, 8, 3, kind=0, trial=0, generator=g)) for g in range(100)], axis=0)
+    assert found[2] > 0.85 and found[1] < 0.1 and found[0] < 0.05
 
 
-@given(st.integers(0, 2**32 - 1))
-@settings(max_examples=20, deadline=None)
-def test_a_finer_cause_never_explains_less(seed):
-    rng = np.random.default_rng(seed)
-    table = pd.DataFrame({"a": rng.integers(0, 3, 40), "b": rng.integers(0, 3, 40), "y": rng.normal(size=40)})
-    coarse, fine = variance_explained(table, "y", [["a"], ["a", "b"]])["explained"]
-    assert -1e-12 <= coarse <= fine + 1e-12 and fine <= 1 + 1e-12
+def test_trials_that_differ_are_no_kinds():
+    """The variance between trials alone makes kinds of a few trials differ by chance."""
+    found = np.mean([components(study(3, 5, 3, kind=0, seed=0.1, generator=g)) for g in range(100)], axis=0)
+    assert found[0] < 0.12 and found[1] > 0.85
+
+
+def test_extremes_of_variance():
+    assert components(study(trial=0, seed=0)) == pytest.approx([1, 0, 0])
+    assert np.isnan(components(study(seeds=1))).all(), "nothing can be said of seeds"
+    assert np.isnan(components(study(trials=1))).all(), "nor of trials within a kind"
+    assert components(study(kinds=1))[0] == 0
 
 
 def test_variance_needs_variance():
     with pytest.raises(UserError, match="two different values or more, but mig has 1"):
-        variance_explained(study().assign(mig=0.5), "mig", CAUSES)
+        components(study().assign(mig=0.5))
     with pytest.raises(UserError, match="no column 'beta'"):
-        variance_explained(study(), "mig", [["beta"]])
+        variance_components(study(), "mig", "beta", ["trial"])
 
 
 # ---------------------------------------------------------------------------------------- selection

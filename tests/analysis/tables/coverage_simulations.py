@@ -1,0 +1,110 @@
+"""How often the intervals that the product prints hold the truth: simulations of data whose truth is known.
+
+Each draws data, computes what the product would print at 95 %, and says whether that holds the truth.  A range of fewer than six
+values is no interval and makes no such claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from numpy.random import Generator
+
+from analysis.tables.associations import rank_correlation, rho_interval
+from analysis.tables.crossed import interval
+from analysis.tables.equal_kl import matched_differences
+from study.records.intervals import mean_interval, median_interval, share_interval
+
+__all__ = ["CHEAP", "coverage"]
+
+Simulation = Callable[[Generator], bool]
+
+
+def coverage(simulation: Simulation, runs: int) -> float:
+    """The share of so many runs in which the interval held the truth."""
+    generator = np.random.default_rng(0)
+    return sum(simulation(generator) for _ in range(runs)) / runs
+
+
+def median_of(n: int, spread: Callable[[Generator, int], np.ndarray]) -> Simulation:
+    """The median of n values of a distribution with median 0."""
+    return lambda g: (lambda found: bool(found.low <= 0 <= found.high))(median_interval(spread(g, n)))
+
+
+def mean_of(n: int) -> Simulation:
+    return lambda g: (lambda found: bool(found.low <= 0 <= found.high))(mean_interval(g.normal(size=n)))
+
+
+def share_of(n: int, truth: float) -> Simulation:
+    def run(g: Generator) -> bool:
+        low, high = share_interval(int(g.binomial(n, truth)), n)
+        return low <= truth <= high
+
+    return run
+
+
+def rank_correlation_of(n: int, rho: float) -> Simulation:
+    """Of a bivariate normal: its Spearman's ρ is 6/π · arcsin(ρ/2)."""
+
+    def run(g: Generator) -> bool:
+        x = g.normal(size=n)
+        y = rho * x + np.sqrt(1 - rho**2) * g.normal(size=n)
+        low, high = rho_interval(rank_correlation(x, y), n)
+        return low <= 6 / np.pi * np.arcsin(rho / 2) <= high
+
+    return run
+
+
+def benchmark_of(models: int, cells: int, batches: int) -> Simulation:
+    """AUROC of models that differ by .02 and batches that differ by .1, the same for all models."""
+
+    def run(g: Generator) -> bool:
+        shared, own = g.normal(0, 0.1, (1, cells, batches)), g.normal(0, 0.1, (models, cells, batches))
+        found = interval(0.8 + (models > 1) * g.normal(0, 0.02, (models, 1, 1)) + shared + own)
+        return found.low <= 0.8 <= found.high
+
+    return run
+
+
+def equal_kl_of(ours: tuple[float, float], theirs: tuple[float, float], noise: float, n: int = 40) -> Simulation:
+    """Two kinds of the same worth that search different ranges of KL; a false claim is an interval without 0."""
+
+    def trials(g: Generator, span: tuple[float, float]) -> pd.DataFrame:
+        kl = g.uniform(*span, n)
+        return pd.DataFrame({"kl": kl, "recon": 60 + 400 * np.exp(-kl / 8) + g.normal(0, noise, n)})
+
+    def run(g: Generator) -> bool:
+        found = median_interval(matched_differences(trials(g, ours), trials(g, theirs), "recon"))
+        return bool(found.low <= 0 <= found.high)
+
+    return run
+
+
+def normal(g: Generator, n: int) -> np.ndarray:
+    return g.normal(size=n)
+
+
+def skewed(g: Generator, n: int) -> np.ndarray:
+    return g.exponential(size=n) - np.log(2)
+
+
+CHEAP: dict[str, Simulation] = {
+    "median of 6 values, normal": median_of(6, normal),
+    "median of 8, skewed": median_of(8, skewed),
+    "median of 20, skewed": median_of(20, skewed),
+    "mean of 3": mean_of(3),
+    "mean of 5": mean_of(5),
+    "share, 2 of 100 in 20": share_of(20, 0.02),
+    "share, 40 of 100 in 15": share_of(15, 0.4),
+    "rank correlation of 8 trials, ρ 0": rank_correlation_of(8, 0.0),
+    "rank correlation of 20, ρ .5": rank_correlation_of(20, 0.5),
+    "rank correlation of 12, ρ .8": rank_correlation_of(12, 0.8),
+    "BatchRank, 1 model, 4 cells of 30 batches": benchmark_of(1, 4, 30),
+    "BatchRank, 2 models": benchmark_of(2, 4, 30),
+    "BatchRank, 3 models": benchmark_of(3, 4, 30),
+    "BatchRank, 5 models, 1 cell of 50": benchmark_of(5, 1, 50),
+    "equal KL, the same ranges": equal_kl_of((5, 30), (5, 30), 4),
+    "equal KL, 18–30 against 10–22 nats": equal_kl_of((18, 30), (10, 22), 2),
+}
