@@ -7,6 +7,7 @@ the registry; the last lines say where.
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,6 +70,7 @@ def main(
     storage: Annotated[
         str | None, typer.Option(metavar="URL", help="Keep Optuna's trials in a database, e.g. postgresql+psycopg://HOST/DB.")
     ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Serve the live page while it runs (python -m analysis.watch).")] = False,
     no_dashboard: Annotated[bool, typer.Option("--no-dashboard", help="Start Ray without it: sooner, and 1 GB less.")] = False,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster: HOST:PORT, or auto on one of its nodes.")] = None,
     resume: Annotated[str | None, typer.Option(metavar="STUDY", help="Continue an interrupted study.")] = None,
@@ -112,8 +114,10 @@ def main(
         _begin(folder, _request(folder.name, ctx.params), dry_run=dry_run)
     if not dry_run:
         from study.search.job import search_and_publish
+        from study.search.live_page import live_page
 
-        search_and_publish(folder, address, registry_folder(registry), console, confirm, dashboard=not no_dashboard)
+        with live_page(folder, console) if watch else nullcontext():
+            search_and_publish(folder, address, registry_folder(registry), console, confirm, dashboard=not no_dashboard)
 
 
 def _named(name: str | None) -> str:

@@ -135,6 +135,7 @@ def _draw(folder: StudyFolder, front: pd.DataFrame) -> None:
 
 
 def _say_dashboard(console: Console, context: object, folder: StudyFolder) -> None:
+    console.print(f"watch     python -m analysis.watch {folder.path}", highlight=False, soft_wrap=True)
     url = getattr(context, "dashboard_url", None)
     if url:
         console.print(

@@ -16,7 +16,7 @@ from study.records.folder import Settings, StudyFolder, StudyRecord
 
 __all__ = ["check_given", "check_same", "continued", "continuing"]
 
-PLACES = ("out", "registry", "address", "confirm", "dry_run", "no_dashboard")
+PLACES = ("out", "registry", "address", "confirm", "dry_run", "no_dashboard", "watch")
 CHANGES = ("data", "cpus_per_trial", "gpus_per_trial", "reuse_actors", "concurrent")
 
 

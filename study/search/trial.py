@@ -8,6 +8,7 @@ Files, all named by the configuration's digest, so that a retry finds what an in
     trunks/<digest>.ckpt                     what paired arms have in common, `study.training.forks`
     models/<digest>-<replicate>.vae          when done
     histories/<digest>-<replicate>.json      when done: the reports of the training
+    live/trial-<number>.json                 what can be watched of it, `study.search.filming`
     logs/trial-<number>.log                  one readable line a report; also on standard output, which the dashboard shows
 """
 
@@ -32,6 +33,7 @@ from study.metrics import metric_of, watched
 from study.records.folder import StudyFolder, checkpoint_path, history_path, model_path
 from study.records.outcome import Outcome
 from study.search.events import trial_name
+from study.search.filming import Film
 from study.training.device import choose_device, describe_hardware
 from study.training.run import Run
 
@@ -92,16 +94,19 @@ def run_trial(spec: TrialSpec) -> Iterator[dict[str, Any] | Outcome]:
     dataset = load_dataset(spec.config.dataset, spec.data, **spec.config.dataset_options)
     digest = spec.config.digest()
     finished: list[Replicate] = []
+    film = Film(spec.folder, spec.number, spec.config, spec.replicates, dataset)
     for replicate in range(spec.first_replicate, spec.first_replicate + spec.replicates):
         run = Run(spec.config, dataset, spec.config.seed(spec.root_seed, replicate), device, reports=REPORTS)
-        looking = yield from _train(spec, run, replicate)
+        looking = yield from _train(spec, run, replicate, film)
         finished.append(_finish(spec, run, replicate, looking))
     for replicate in range(spec.first_replicate, spec.first_replicate + spec.replicates):
         checkpoint_path(spec.folder, digest, replicate).unlink(missing_ok=True)
-    yield _outcome(spec, finished, describe_hardware(device))
+    outcome = _outcome(spec, finished, describe_hardware(device))
+    film.end(outcome)
+    yield outcome
 
 
-def _train(spec: TrialSpec, run: Run, replicate: int) -> Generator[dict[str, Any], None, float]:
+def _train(spec: TrialSpec, run: Run, replicate: int, film: Film) -> Generator[dict[str, Any], None, float]:
     """Train one replicate, continuing from its checkpoint if there is one.  Returns the seconds spent on looks."""
     checkpoint = checkpoint_path(spec.folder, spec.config.digest(), replicate)
     run.resume(checkpoint)
@@ -109,6 +114,7 @@ def _train(spec: TrialSpec, run: Run, replicate: int) -> Generator[dict[str, Any
         run.share(spec.folder / "trunks")
     resumed = f", continued from step {run.step}" if run.step else ""
     _log(spec, f"replicate {replicate}: {spec.config.objective}, {spec.config.architecture}, seed {run.seed}{resumed}")
+    film.begin(replicate)
     saved, looking = time.monotonic(), 0.0
     looks = [look for look in LOOKS if look * run.config.training.steps > run.step]
     for report in run.advance():
@@ -123,6 +129,7 @@ def _train(spec: TrialSpec, run: Run, replicate: int) -> Generator[dict[str, Any
             started = time.perf_counter()
             row.update(_look(spec, run, replicate))
             looking += time.perf_counter() - started
+        film.shoot(run, {key: value for key, value in row.items() if key != "history"})
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
             run.save(checkpoint)
             saved = time.monotonic()
