@@ -1,24 +1,29 @@
-"""`python -m analysis.matched STUDY… --knob KNOB`: what one knob does, between trials that differ in nothing else.
+"""`python -m analysis.matched STUDY… --knob KNOB`: what one knob does, seed by seed, between trials that differ in nothing else.
 
-For each metric, the difference of the knob's two values within every setting of the other knobs: see
-`analysis.tables.matched_settings`.
+For each metric and two values of the knob, the difference over settings with its interval, Holm's p over the metrics, the
+power and what could have been detected (`analysis.tables.pairs`); how often each value's trainings collapse.  A paired study
+knows its knob.
 
-    matched.csv, matched.png    in the study's `figures/`, or wherever `--out` says
+    matched.csv, matched_fates.csv, matched.png    in the study's `figures/`, or wherever `--out` says
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from registry.console import AsJson, command_line, run
+from registry.console import AsJson, command_line, print_json, run
 
 __all__ = ["app"]
 
+SPARE = ("low_like", "high_like", "power", "p", "settings", "better")
+
 app = command_line(
-    "What one knob does, between trials that differ in nothing else.",
+    "What one knob does, seed by seed, between trials that differ in nothing else.",
+    "python -m analysis.matched my_paired_study",
     "python -m analysis.matched my_grid my_grid_seed_1 --knob capacity/gamma_ratio",
 )
 
@@ -26,24 +31,36 @@ app = command_line(
 @app.command()
 def main(
     studies: Annotated[list[str], typer.Argument(metavar="STUDY…", help="Names under runs/, or paths; seeds of one grid.")],
-    knob: Annotated[str | None, typer.Option(help="The knob, e.g. capacity/gamma_ratio (required).")] = None,
+    knob: Annotated[str | None, typer.Option(help="The knob, e.g. capacity/gamma_ratio (default: the paired one).")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the files (default: the study's figures/).")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the table; write it and the figure."""
-    from analysis.figures.matched_lines import matched_figure
-    from analysis.reporting.answer import deliver
+    """Print the tables and what they say; write them and the forest plot."""
+    from analysis.figures.forest import forest_figure
+    from analysis.reporting.answer import records, save, show
+    from analysis.reporting.parts import table_of
     from analysis.tables.load import load_study
-    from analysis.tables.matched_settings import chosen_knob, matched_settings, matched_table
+    from analysis.tables.pairs import chosen_knob, fates, matched_table, matched_verdicts, paired_seeds
     from models.errors import UserError
+    from models.files import write_atomically
 
     loaded = load_study(*studies)
     chosen = chosen_knob(loaded, knob)
-    settings = {metric: matched_settings(loaded.distinct, chosen, metric) for metric in loaded.measured}
-    table = matched_table(settings)
+    seeds = paired_seeds(loaded, chosen)
+    table, lost = matched_table(seeds, loaded.measured), fates(seeds)
     if table.empty:
         raise UserError(f"no two usable trials differ in {chosen} alone: a grid has such trials (--sampler list)")
-    deliver(loaded, "matched", table, lambda: matched_figure(settings, chosen), out, as_json)
+    drawn = [metric for metric in loaded.searched if metric in set(table["metric"])] or [str(table["metric"].iloc[0])]
+    note = " · dots are seeds, diamonds all settings (thin: for others like them)"
+    files = save(loaded, "matched", table, lambda: forest_figure(seeds, chosen, drawn), out, note)
+    files.append(files[-1].with_name("matched_fates.csv"))
+    write_atomically(files[-1], lost.to_csv(index=False))
+    verdicts = matched_verdicts(table, drawn)
+    if as_json:
+        print_json({"knob": chosen, "differences": records(table), "fates": records(lost), "verdicts": verdicts})
+        return
+    differences = replace(table_of(table, f"Differences between values of {chosen}"), spare=SPARE)
+    show(loaded, [differences, table_of(lost, "What became of the seeds")], files, verdicts)
 
 
 if __name__ == "__main__":

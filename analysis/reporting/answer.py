@@ -55,13 +55,15 @@ def save(
     return [target / f"{name}.png", target / f"{name}.csv"]
 
 
-def show(studies: Studies, tables: list[Table], files: list[Path]) -> None:
-    """What it rests on, tables, caveats, and where the files are."""
+def show(studies: Studies, tables: list[Table], files: list[Path], verdicts: Sequence[str] = ()) -> None:
+    """What it rests on, tables, what they say in words, caveats, and where the files are."""
     console = make_console()
     console.print(provenance(studies))
     for table in tables:
         console.print(_grid(table, console.width))
         console.print()
+    for line in verdicts:
+        console.print(line, soft_wrap=not console.is_terminal, highlight=False, markup=False)
     notes(studies, console)
     for path in files:
         console.print(f"written   {path}")

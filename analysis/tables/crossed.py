@@ -3,11 +3,11 @@
 Values are arranged (S, C, I): S models (seeds of one configuration), C cells, I batches a cell, the same batches for every
 model and method.  Models and batches are drawn independently and crossed, so the mean over all has the variance
 
-    V = V_models + V_batches − V_rest        V_models   variance of the S models' means / S
-                                             V_batches  Σ over cells of the variance of the I batches' means / I, / C²
-                                             V_rest     what both contain: the interaction's
+    V = V_models + V_batches      V_models   variance of the S models' means / S
+                                  V_batches  Σ over cells of the variance of the I batches' means / I, / C²
 
-(Cornfield & Tukey 1956, Annals of Mathematical Statistics 27:907), and the interval is t with Satterthwaite's degrees of freedom
+(Cornfield & Tukey 1956, Annals of Mathematical Statistics 27:907; the interaction, which both contain, is left in twice, since
+without it intervals of two models hold the truth too seldom), and the interval is t with Satterthwaite's degrees of freedom
 (1946, Biometrics Bulletin 2:110).  With one model only the batches vary, and the interval says nothing about other seeds.
 A bootstrap of so few models covers far less than it says.
 """
@@ -79,10 +79,6 @@ def _moments(values: Floats) -> tuple[float, float, float]:
     of_batches = float(each.sum())
     if models * batches == 1:
         return mean, np.nan, np.nan
-    rest = 0.0
-    if models > 1 and batches > 1:
-        left = values - by_batch - values.mean(axis=2, keepdims=True) + by_batch.mean(axis=1, keepdims=True)
-        rest = float((left**2).sum()) / ((models - 1) * (batches - 1)) / (models * batches * cells**2)
-    error = max(of_models + of_batches - rest, of_models, of_batches)
+    error = of_models + of_batches
     parts = (of_models**2 / max(models - 1, 1)) + float((each**2).sum()) / max(batches - 1, 1)
     return mean, float(np.sqrt(error)), error**2 / parts if parts > 0 else np.inf

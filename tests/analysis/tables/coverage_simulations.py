@@ -6,13 +6,14 @@ values is no interval and makes no such claim.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.random import Generator
 
 from analysis.tables.associations import rank_correlation, rho_interval
+from analysis.tables.blocked import blocked_effect
 from analysis.tables.crossed import interval
 from analysis.tables.equal_kl import matched_differences
 from study.records.intervals import mean_interval, median_interval, share_interval
@@ -82,6 +83,27 @@ def equal_kl_of(ours: tuple[float, float], theirs: tuple[float, float], noise: f
     return run
 
 
+def blocked_of(counts: Sequence[int], spreads: Sequence[float]) -> Simulation:
+    """Paired differences in settings that differ in effect, number of seeds and spread."""
+
+    def run(g: Generator) -> bool:
+        centres = np.resize((-3.0, 0.0, 1.0, 2.0), len(counts))
+        found = blocked_effect([g.normal(m, s, n) for m, s, n in zip(centres, spreads, counts, strict=True)])
+        return bool(found.low <= centres.mean() <= found.high)
+
+    return run
+
+
+def other_settings_of(settings: int, seeds: int) -> Simulation:
+    """Settings drawn at random, whose effects differ by more than seeds do."""
+
+    def run(g: Generator) -> bool:
+        found = blocked_effect(list(g.normal(0, 2, (settings, 1)) + g.normal(0, 1, (settings, seeds))))
+        return found.low_like <= 0 <= found.high_like
+
+    return run
+
+
 def normal(g: Generator, n: int) -> np.ndarray:
     return g.normal(size=n)
 
@@ -105,6 +127,11 @@ CHEAP: dict[str, Simulation] = {
     "BatchRank, 2 models": benchmark_of(2, 4, 30),
     "BatchRank, 3 models": benchmark_of(3, 4, 30),
     "BatchRank, 5 models, 1 cell of 50": benchmark_of(5, 1, 50),
+    "paired arms, 4 settings of 5 seeds": blocked_of((5, 5, 5, 5), (1, 1, 1, 1)),
+    "paired arms, one setting noisier": blocked_of((5, 5, 5, 5), (1, 1, 1, 5)),
+    "paired arms, 3 seeds, some lost": blocked_of((3, 1, 2, 3), (1, 1, 1, 1)),
+    "paired arms, one setting of 3": blocked_of((3,), (1,)),
+    "paired arms, other settings": other_settings_of(6, 5),
     "equal KL, the same ranges": equal_kl_of((5, 30), (5, 30), 4),
     "equal KL, 18–30 against 10–22 nats": equal_kl_of((18, 30), (10, 22), 2),
 }

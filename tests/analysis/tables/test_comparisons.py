@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from analysis.figures.correlation import rank_correlations
+from analysis.figures.forest import forest_figure
 from analysis.figures.hypervolume_curve import hypervolume_table
-from analysis.figures.matched_lines import matched_figure
 from analysis.figures.seeds import variance_table
+from analysis.tables.blocked import blocked_effect
 from analysis.tables.equal_kl import equal_kl_table, matched_differences, verdicts
 from analysis.tables.hypervolume import hypervolume, hypervolume_over_trials, reference_point
 from analysis.tables.importance import knob_importance
-from analysis.tables.matched_settings import matched_settings, matched_table
+from analysis.tables.pairs import fates, matched_table, matched_verdicts, pair_up
 from study.records.intervals import LEAST_CLEAR
 
 Points = arrays(float, st.tuples(st.integers(1, 12), st.just(2)), elements=st.floats(0, 1, width=16))
@@ -175,47 +177,108 @@ class TestVarianceAndCorrelation:
 class TestMatched:
     """A grid of 6 settings and 3 seeds in which decay takes 2 nats off everywhere and does nothing to MIG but noise."""
 
-    @staticmethod
-    def grid() -> pd.DataFrame:
-        generator = np.random.default_rng(0)
-        rows = [
-            {"study": f"seed{seed}", "trial": at, "terms": "one", "usable": True, "architecture": network,
-             "capacity/capacity_max": capacity, "capacity/gamma_ratio": ratio, "mig": generator.uniform(),
-             "recon": 100 + capacity - 2 * (ratio < 1) + 0.1 * seed}
-            for seed in range(3)
-            for at, (network, capacity, ratio) in enumerate(itertools.product(("cnn", "mlp"), (5.0, 15.0, 25.0), (1.0, 0.2)))
-        ]  # fmt: skip
-        return pd.DataFrame(rows)
+    KNOB = "capacity/gamma_ratio"
+    OTHERS = ("architecture", "capacity/capacity_max", "learning_rate")
 
-    def test_finds_what_was_built_in_and_counts_settings_not_seeds(self):
-        trials = self.grid()
-        table = matched_table({m: matched_settings(trials, "capacity/gamma_ratio", m) for m in ("recon", "mig")}).set_index(
-            "metric"
-        )
+    @staticmethod
+    def grid(seeds: int = 3, effect: float = -2.0) -> tuple[pd.DataFrame, pd.DataFrame]:
+        generator = np.random.default_rng(0)
+        points = list(enumerate(itertools.product(("cnn", "mlp"), (5.0, 15.0, 25.0), (1.0, 0.2))))
+        trials = [
+            {"study": "s", "trial": at, "terms": "one", "root_seed": 0, "config_digest": str(at), "architecture": network,
+             "capacity/capacity_max": capacity, "capacity/gamma_ratio": ratio, "learning_rate": 1e-3}
+            for at, (network, capacity, ratio) in points
+        ]  # fmt: skip
+        replicates = [
+            {"study": "s", "trial": at, "replicate": seed, "status": "complete", "mig": generator.uniform(),
+             "recon": 100 + capacity + effect * (ratio < 1) + 3 * seed + generator.normal(0, 0.1)}
+            for at, (_, capacity, ratio) in points for seed in range(seeds)
+        ]  # fmt: skip
+        return pd.DataFrame(trials), pd.DataFrame(replicates)
+
+    def seeds(self, trials: pd.DataFrame, replicates: pd.DataFrame) -> pd.DataFrame:
+        return pair_up(trials, replicates, self.KNOB, self.OTHERS)
+
+    def test_finds_what_was_built_in_seed_by_seed(self):
+        table = matched_table(self.seeds(*self.grid()), ["recon", "mig"]).set_index("metric")
         recon = table.loc["recon"]
         assert (recon["from"], recon["to"]) == (0.2, 1.0)
-        assert recon[["median", "low", "high"]].tolist() == pytest.approx([2.0] * 3)
+        assert recon["low"] < 2.0 < recon["high"] and recon["high"] - recon["low"] < 0.4, "what seeds share is not in the error"
         assert (recon["better"], recon["settings"], recon["pairs"]) == (0, 6, 18)
-        assert recon["p"] == pytest.approx(2 / 2**6), "six of six: 2·½⁶"
-        assert table.loc["mig", "low"] < 0 < table.loc["mig", "high"]
+        assert recon["p_holm"] == pytest.approx(2 * recon["p"]) and recon["p_holm"] < 1e-6
+        assert table.loc["mig", "low"] < 0 < table.loc["mig", "high"] and table.loc["mig", "power"] < 0.8
 
-    def test_a_knob_that_changes_nothing_has_no_p(self):
-        trials = self.grid().assign(recon=1.0)
-        (row,) = matched_table({"recon": matched_settings(trials, "capacity/gamma_ratio", "recon")}).to_dict("records")
-        assert (row["median"], row["better"], row["p"]) == (0.0, 0, 1.0)
+    def test_one_seed_a_setting_takes_settings_as_the_sample(self):
+        (row,) = matched_table(self.seeds(*self.grid(seeds=1)), ["recon"]).to_dict("records")
+        assert (row["low"], row["high"]) == pytest.approx((row["low_like"], row["high_like"])) and row["low"] < 2.0 < row["high"]
+
+    def test_settings_that_differ_widen_only_what_is_said_of_others(self):
+        trials, replicates = self.grid()
+        mlp = trials.loc[trials["architecture"] == "mlp", "trial"]
+        decays = trials.loc[trials[self.KNOB] < 1, "trial"]
+        replicates.loc[replicates["trial"].isin(mlp) & replicates["trial"].isin(decays), "recon"] -= 20
+        (row,) = matched_table(self.seeds(trials, replicates), ["recon"]).to_dict("records")
+        assert row["high"] - row["low"] < 0.4 and row["low_like"] < 1.0 < 23 < row["high_like"]
+
+    def test_a_collapsed_seed_is_counted_and_its_pair_left_out(self):
+        trials, replicates = self.grid()
+        replicates.loc[0, ["status", "recon"]] = ("collapsed", 567.0)
+        seeds = self.seeds(trials, replicates)
+        assert matched_table(seeds, ["recon"])["pairs"].tolist() == [17]
+        lost = fates(seeds).set_index("arm")
+        assert lost["collapsed"].to_dict() == {0.2: 0, 1.0: 1} and lost["seeds"].tolist() == [18, 18]
+        assert lost.loc[1.0, "low"] > 0 and lost.loc[0.2, "high"] == pytest.approx(1 - 0.025 ** (1 / 18))
+
+    def test_a_knob_that_changes_nothing(self):
+        trials, replicates = self.grid()
+        (row,) = matched_table(self.seeds(trials, replicates.assign(recon=1.0)), ["recon"]).to_dict("records")
+        assert (row["difference"], row["better"], row["p"]) == (0.0, 0, 1.0)
 
     def test_unmatched_trials_are_left_out(self):
-        trials = self.grid()
-        alone = trials[(trials["architecture"] == "cnn") | (trials["capacity/gamma_ratio"] == 1.0)]
-        assert len(matched_settings(alone, "capacity/gamma_ratio", "recon")) == 3
-        assert matched_table({"recon": matched_settings(trials, "no/such/knob", "recon")}).empty
-        assert matched_table({"recon": matched_settings(trials[:1], "capacity/gamma_ratio", "recon")}).empty
+        trials, replicates = self.grid()
+        alone = trials[(trials["architecture"] == "cnn") | (trials[self.KNOB] == 1.0)]
+        assert matched_table(self.seeds(alone, replicates), ["recon"])["settings"].tolist() == [3]
+        assert pair_up(trials, replicates, "no/such/knob", self.OTHERS).empty
+        assert matched_table(self.seeds(trials[:1], replicates), ["recon"]).empty
 
     def test_settings_that_only_look_alike_are_not_matched(self):
-        trials = self.grid()
-        trials["learning_rate"] = np.where(trials["capacity/gamma_ratio"] == 1.0, 1e-3, 1e-3 + 1e-9)
-        assert matched_settings(trials, "capacity/gamma_ratio", "recon").empty
+        trials, replicates = self.grid()
+        trials["learning_rate"] = np.where(trials[self.KNOB] == 1.0, 1e-3, 1e-3 + 1e-9)
+        assert matched_table(self.seeds(trials, replicates), ["recon"]).empty
 
-    def test_draws_a_line_a_setting(self):
-        figure = matched_figure({"recon": matched_settings(self.grid(), "capacity/gamma_ratio", "recon")}, "capacity/gamma_ratio")
-        assert len(figure.axes[0].lines) == 6
+    def test_what_differs_within_a_pair_is_the_arms_own(self):
+        trials, replicates = self.grid()
+        trials["gamma_shape"] = np.where(trials[self.KNOB] == 1.0, None, "linear")
+        others = (*self.OTHERS, "gamma_shape")
+        assert matched_table(pair_up(trials, replicates, self.KNOB, others), ["recon"]).empty
+        pairs = trials["architecture"] + trials["capacity/capacity_max"].astype(str)
+        trials["config"] = [json.dumps({"pair": pair}) for pair in pairs]
+        assert matched_table(pair_up(trials, replicates, self.KNOB, (*self.OTHERS, "gamma_shape")), ["recon"])[
+            "settings"
+        ].tolist() == [6]
+
+    def test_verdicts_say_what_could_have_been_found(self):
+        told = matched_verdicts(matched_table(self.seeds(*self.grid()), ["recon", "mig"]), ["recon", "mig"])
+        assert "worse in these settings" in told[0] and "also in others like them" in told[0]
+        assert "not shown" in told[1] and "would have been found in 80 of 100 such experiments" in told[1]
+
+    def test_the_forest_has_a_line_for_every_setting(self):
+        figure = forest_figure(self.seeds(*self.grid()), self.KNOB, ["recon", "mig"])
+        labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+        assert labels[0] == "1 − 0.2" and labels[-1] == "all settings" and len(labels) == 8
+
+
+@given(arrays(float, st.tuples(st.integers(2, 5), st.integers(2, 5)), elements=st.floats(-10, 10, width=16)), st.floats(-5, 5))
+@settings(deadline=None)
+def test_a_blocked_effect_moves_with_its_data(differences, shift):
+    found, moved = (blocked_effect(list(values)) for values in (differences, differences + shift))
+    assert moved.mean == pytest.approx(found.mean + shift, abs=1e-9) and found.low <= found.mean <= found.high
+    assert moved.high - moved.low == pytest.approx(found.high - found.low, abs=1e-9) and 0 <= found.p <= 1
+
+
+def test_what_is_detectable_is_found_in_80_of_100():
+    generator = np.random.default_rng(0)
+    found = [blocked_effect(list(generator.normal(0, 1, (6, 5)))) for _ in range(200)]
+    size = np.mean([one.detectable for one in found])
+    hits = [blocked_effect(list(generator.normal(size, 1, (6, 5)))).p < 0.05 for _ in range(300)]
+    assert np.mean(hits) == pytest.approx(0.8, abs=0.07)
