@@ -47,6 +47,7 @@ def report(studies: Studies, data: Path | None = None, registry: Path | None = N
     keys = _keys(studies)
     front = _front(studies, keys)
     found = gallery(studies, front, data)
+    texts = _texts(studies)
     environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined)
     page = environment.get_template("report.html").render(
         title=next(iter(studies.folders)),
@@ -54,11 +55,11 @@ def report(studies: Studies, data: Path | None = None, registry: Path | None = N
         first=first_screen(studies, keys, found),
         chapters=_chapters(studies, everything, front, keys, found, registry),
         thumbnails=thumbnails(studies, found),
-        texts=_texts(studies),
+        texts=texts,
         carded=set(front["trial"].astype(int)),
         script=(FOLDER / "page.js").read_text() + (FOLDER / "sortable.js").read_text(),
     )
-    return _titled(page, _texts(studies))
+    return _titled(page, texts)
 
 
 def _front(studies: Studies, keys: tuple[str, str] | None) -> pd.DataFrame:

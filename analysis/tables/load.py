@@ -65,7 +65,7 @@ class Studies:
         columns = ["metric", "name", "unit", "direction", "low", "high", "searched"]
         return pd.DataFrame(rows, columns=columns).set_index("metric")
 
-    @property
+    @cached_property
     def measured(self) -> list[str]:
         """Metrics that at least one usable trial has; searched ones first."""
         usable = self.usable
@@ -76,7 +76,7 @@ class Studies:
         """Metrics that every one of the studies searched."""
         return [key for key in self.metrics.index if all(key in record.metrics for record in self.records.values())]
 
-    @property
+    @cached_property
     def usable(self) -> pd.DataFrame:
         """The trials that have a model and all the metrics their study searched."""
         return self.trials[self.trials["usable"]].reset_index(drop=True)

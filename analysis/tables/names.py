@@ -7,6 +7,7 @@ as well, so that a figure survives a black-and-white printer.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from models.errors import UserError
@@ -64,6 +65,7 @@ def ordered(variants: Iterable[str]) -> list[str]:
     return sorted(set(variants), key=lambda name: (known.index(name) if name in known else len(known), name))
 
 
+@cache  # asked for thousands of times by a page
 def find_metric(name: str) -> Metric | None:
     """The declaration behind a column's name, None where the column is no metric."""
     try:
