@@ -85,7 +85,11 @@ def _draw_front(ax: Axes, rows: pd.DataFrame, x: str, y: str, label: str) -> Non
     (line,) = ax.plot(path[:, 0], path[:, 1], ls="--", lw=1.2, color=ax.xaxis.label.get_color(), alpha=0.6, label=label, zorder=2)
     line.set_gid("front")
     for _, row in front.iterrows():
-        ax.annotate(f"{int(row['trial'])}", (row[x], row[y]), xytext=(5, 5), textcoords="offset points", fontsize=8, alpha=0.9)
+        at = (row[x], row[y])
+        number = ax.annotate(
+            f"{int(row['trial'])}", at, xytext=(5, 5), textcoords="offset points", fontsize=8, alpha=0.9, annotation_clip=True
+        )
+        number.set_in_layout(False)  # of a trial beyond the frame it would make room for itself until there is none left
 
 
 def _draw_intervals(ax: Axes, rows: pd.DataFrame, replicates: pd.DataFrame, x: str, y: str, colours: dict[str, object]) -> None:

@@ -143,6 +143,10 @@ def svg(figure: Figure, name: str, *, tight: bool = False) -> str:
     return re.sub(r'(url\(#|href="#)(?!trial-)', rf"\1{name}-", text)
 
 
+NAMED = 4
+"""Trials beyond an axis that are named; a large study's would fill the figure."""
+
+
 def _framed(ax: Axes, which: Literal["x", "y"], rows: pd.DataFrame, key: str) -> pd.Series:
     """The values that the axis shows: those within three times the middle half's spread (Tukey's fence, on a log scale).  Trials
     that learnt next to nothing lie far beyond; they would squeeze the others together, so they are named instead."""
@@ -156,7 +160,8 @@ def _framed(ax: Axes, which: Literal["x", "y"], rows: pd.DataFrame, key: str) ->
     shown: pd.Series = values.drop(beyond.index)
     room = (shown.max() / shown.min()) ** 0.06
     (ax.set_xlim if which == "x" else ax.set_ylim)(shown.min() / room, shown.max() * room)
-    told = ", ".join(f"{int(row['trial'])} ({number(row[key])})" for row in beyond.to_dict("records"))
+    told = ", ".join(f"{int(row['trial'])} ({number(row[key])})" for row in beyond.head(NAMED).to_dict("records"))
+    more = f" and {len(beyond) - NAMED} more" if len(beyond) > NAMED else ""
     place = {"x": (0.99, 0.02, "right"), "y": (0.01, 0.97, "left")}[which]
-    ax.text(*place[:2], f"beyond the axis: trial {told}", ha=place[2], transform=ax.transAxes, fontsize=8, alpha=0.75)
+    ax.text(*place[:2], f"beyond the axis: trial {told}{more}", ha=place[2], transform=ax.transAxes, fontsize=8, alpha=0.75)
     return shown

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -289,3 +291,16 @@ class TestStyle:
         assert "currentColor" in text and "var(--grid)" in text and "title" in text
         assert INK not in text and PAGE_INK not in text
         assert 'id="one-' in text and "url(#one-" in text
+
+
+@pytest.mark.parametrize("beyond", [1, 30])
+def test_many_trials_beyond_an_axis_leave_room_for_the_figure(beyond: int) -> None:
+    """Each of 30 names once took its width from the axes, until nothing was left of them."""
+    values = [*np.linspace(80, 100, 40), *np.linspace(2000, 9000, beyond)]
+    rows = pd.DataFrame({"trial": range(len(values)), "recon": values, "mig": np.linspace(0, 0.2, len(values))})
+    rows = rows.assign(variant="β-VAE, constant β", terms="here", usable=True, study="s", n_replicates=1)
+    figure = new_figure(7.2, 3.9)
+    ax = pareto(rows, ax=figure.subplots())
+    figure.savefig(io.BytesIO())
+    assert ax.get_position().width > 0.4
+    assert ("and 26 more" in " ".join(text.get_text() for text in ax.texts)) == (beyond == 30)

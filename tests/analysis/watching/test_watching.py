@@ -217,8 +217,6 @@ def test_a_real_study_is_followed_to_its_end_and_its_drivers_death(tmp_path: Pat
         done = subprocess.run([*command, "--resume", "seen"], capture_output=True, text=True, timeout=400, check=False)
         assert done.returncode == 0, done.stderr
         state = json.loads(ask(port, "/state")[1])
-        assert (
-            state["driver"] == "finished"
-            and state["done"] >= state["trials"]
-            and np.isfinite(state["rows"][0]["values"]["recon"])
-        )
+        assert state["driver"] == "finished" and state["done"] >= state["trials"]
+        complete = [row for row in state["rows"] if row["status"] == "complete"]
+        assert len(complete) >= 3 and all(np.isfinite(row["values"]["recon"]) and row["picture"] for row in complete)
