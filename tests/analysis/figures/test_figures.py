@@ -296,7 +296,7 @@ class TestStyle:
 @pytest.mark.parametrize("beyond", [1, 30])
 def test_many_trials_beyond_an_axis_leave_room_for_the_figure(beyond: int) -> None:
     """Each of 30 names once took its width from the axes, until nothing was left of them."""
-    values = [*np.linspace(80, 100, 40), *np.linspace(2000, 9000, beyond)]
+    values = [*np.linspace(80, 100, 200), *np.linspace(2000, 9000, beyond)]
     rows = pd.DataFrame({"trial": range(len(values)), "recon": values, "mig": np.linspace(0, 0.2, len(values))})
     rows = rows.assign(variant="β-VAE, constant β", terms="here", usable=True, study="s", n_replicates=1)
     figure = new_figure(7.2, 3.9)
