@@ -1,4 +1,4 @@
-"""README and CONTRIBUTING say what is so: their paths exist, their commands have the options that they show."""
+"""README, CONTRIBUTING and docs say what is so: their paths exist, their commands have the options that they show."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from typer.main import get_command
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/cluster.md")
 PACKAGES = ("analysis", "models", "registry", "study")
 COMMAND = re.compile(r"python -m (registry|study\.\w+|analysis\.\w+)((?: +(?:\"[^\"]*\"|[^\s`\"#]+))*)")
 
@@ -28,7 +28,9 @@ def test_every_path_exists(name: str) -> None:
     linked = re.findall(r"\]\(([^)#:]+)\)", text)
     written = [path for path in re.findall(r"`([\w./-]+)`", text) if path.split("/")[0] in (*PACKAGES, "tests", ".ci")]
     assert linked or written
-    assert [path for path in [*linked, *written] if not (ROOT / path).exists()] == []
+    home = (ROOT / name).parent
+    assert [path for path in linked if not (home / path).exists()] == []
+    assert [path for path in written if not (ROOT / path).exists()] == []
 
 
 @pytest.mark.parametrize(("module", "arguments"), commands())
