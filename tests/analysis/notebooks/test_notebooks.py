@@ -13,12 +13,6 @@ from study.records.folder import StudyFolder
 FOLDER = Path(__file__).parents[3] / "analysis" / "notebooks"
 NAMES = {"tradeoff": 4, "gamma_decay": 4, "model_inspection": 6, "outliers": 1, "from_a_folder_to_a_reason": 2}
 """And how many pictures each shows."""
-    "tradeoff": 4,
-    "gamma_decay": 4,
-    "model_inspection": 6,
-    "outliers": 1,
-    "from_a_folder_to_a_reason": 2,
-}  # and how many pictures each shows
 
 
 def test_these_are_all():
