@@ -3,7 +3,8 @@
 `Model` is a `models.codec.Codec`, so whatever evaluates, draws or ranks takes it in place of a torch model.
 
 Shapes: N images of a batch, (C, H, W) pixels, D latents.  One image without the batch dimension gives results without it.
-Batches run in chunks, so memory does not grow with N beyond the results themselves.
+Batches run in chunks, so memory does not grow with N beyond the results themselves; `encode_stream` and `decode_stream` take
+batches one by one, so it does not grow at all.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from registry.store import Store
 __all__ = ["CPU", "Model", "load"]
 
 Floats = NDArray[np.float32]
+Batch = NDArray[Any] | tuple[NDArray[Any], ArrayLike]  # of a stream; with labels, for a conditional model
 CPU = ("CPUExecutionProvider",)
 CHUNK = 256  # images at a time
 
@@ -118,6 +120,20 @@ class Model:
             "decoder.onnx", lambda rows: finite_latents(batch[rows], latents), len(batch), condition, [self.signature.image_shape]
         )[0]
         return pixels[0] if single else pixels
+
+    def encode_stream(self, batches: Iterable[Batch]) -> Iterator[tuple[Floats, Floats]]:
+        """`encode` of each batch as it comes: whatever the stream's length, one batch and its codes are in memory.
+
+        batches: images (N, C, H, W), or (images, condition) for a conditional model; N may differ from batch to batch.
+
+        >>> for mu, logvar in model.encode_stream(np.load(path) for path in paths):     # doctest: +SKIP
+        ...     ...
+        """
+        return (self.encode(*_told(batch)) for batch in batches)
+
+    def decode_stream(self, latents: Iterable[Batch]) -> Iterator[Floats]:
+        """`decode` of each batch of latents, (N, D) or ((N, D), condition), as `encode_stream`."""
+        return (self.decode(*_told(z)) for z in latents)
 
     # ------------------------------------------------------------------ what one does with them
 
@@ -241,6 +257,15 @@ def _batch(array: NDArray[Any], dimensions: int) -> tuple[NDArray[Any], bool]:
     if array.ndim not in (dimensions, dimensions + 1):
         raise RegistryError(f"an array of {dimensions} or {dimensions + 1} dimensions must be given, but got shape {array.shape}")
     return (array[None], True) if array.ndim == dimensions else (array, False)
+
+
+def _told(batch: Batch) -> tuple[NDArray[Any], ArrayLike | None]:
+    """A stream's batch as (array, condition)."""
+    if not isinstance(batch, tuple):
+        return batch, None
+    if len(batch) != 2:
+        raise RegistryError(f"a batch of a stream is an array or (array, condition), but got {len(batch)} parts")
+    return batch
 
 
 def _check_whole(name: str, value: object, low: int, high: float = math.inf) -> None:
