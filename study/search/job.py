@@ -25,6 +25,7 @@ from study.search.healing import heal
 from study.search.interruption import interruptible, watched
 from study.search.journal import finished_trials, load_optuna_study
 from study.search.knobs import check_knobs
+from study.search.notes import note_front
 from study.search.owner import owned
 from study.search.screen import Screen
 from study.search.tune import search
@@ -114,6 +115,7 @@ def conclude(folder: StudyFolder, registry: Path, console: Console) -> None:
     _draw(folder, front)
     console.print(f"publishing {min(len(front), MOST)} of {len(front)} Pareto models, checked on their exported files …")
     versions = publish_trials(folder, front.head(MOST), Store(registry), say=console.print)
+    note_front(folder, load_optuna_study(folder), front.head(MOST), versions)
     show_front(folder, front, versions, console)
     _say_where(folder, registry, versions, console)
 
@@ -150,7 +152,7 @@ def _say_where(folder: StudyFolder, registry: Path, versions: list[Version], con
     console.print(f"study     {folder.path}  (trials.parquet, history.parquet, figures/)")
     console.print(f"registry  {registry}  →  from registry import load; load('{best.name}@{best.number}')")
     console.print(f"next      python -m analysis.tradeoff {_shown(folder)}")
-    console.print(f"          optuna-dashboard {folder.storage}")
+    console.print(f"          optuna-dashboard {folder.storage} --artifact-dir {folder.path / 'artifacts'}", soft_wrap=True)
 
 
 def _shown(folder: StudyFolder) -> str:

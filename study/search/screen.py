@@ -34,10 +34,11 @@ class Screen(Events):
         self.console = console
         self.on_finished = on_finished
         self.ended = self.first = len(done)
-        self.front: list[list[float]] = []
+        self.front: list[tuple[int, list[float]]] = []
         for trial in done:
             self._note(trial)
         self.running: dict[int, tuple[float, str]] = {}
+        self.told: dict[int, str] = {}
         self.began = time.monotonic()
         self.live = Live(get_renderable=self._render, console=console, refresh_per_second=2, transient=True)
 
@@ -52,13 +53,15 @@ class Screen(Events):
 
     def started(self, number: int, params: dict[str, Any]) -> None:
         self.running[number] = (0.0, "starting")
+        self.told[number] = knobs_in_short(params)
 
     def progressed(self, number: int, report: dict[str, Any]) -> None:
         share = (report["replicate"] + report["progress"]) / self.record.replicates
-        self.running[number] = (share, f"recon {report['recon']:.1f}  KL {report['kl']:.1f} nats")
+        self.running[number] = (share, f"recon {report['recon']:.3g}  KL {report['kl']:.3g}")
 
     def finished(self, trial: FrozenTrial) -> None:
         self.running.pop(trial.number, None)
+        self.told.pop(trial.number, None)
         self.ended += 1
         self._note(trial)
         self.on_finished()
@@ -67,7 +70,7 @@ class Screen(Events):
     def _line(self, trial: FrozenTrial) -> str:
         outcome = outcome_of(trial)
         values = outcome.values if outcome else {}
-        shown = "  ".join(f"{key} {value:.4g}" for key, value in values.items() if key in self.record.metrics)
+        shown = "  ".join(f"{key} {value:.3g}" for key, value in values.items() if key in self.record.metrics)
         reason = f"  ({outcome.reason})" if outcome and outcome.reason else ""
         count = f"[{self.ended}/{self.record.trials}]"
         return f"{count} {trial_name(trial.number)} {status_of(trial)}  {shown}{reason}  · {self._left()}".replace("[", "\\[", 1)
@@ -88,21 +91,34 @@ class Screen(Events):
         outcome = outcome_of(trial)
         values = outcome.searched(self.record.metrics) if outcome and outcome.usable else None
         if values:
-            known = [*self.front, values]
-            self.front = [known[index] for index in pareto_front(known, self.record.directions)]
+            known = [*self.front, (trial.number, values)]
+            self.front = [known[index] for index in pareto_front([values for _, values in known], self.record.directions)]
 
     def _best(self) -> str:
         if not self.front:
             return "no trial finished yet"
         parts = []
         for index, (metric, direction) in enumerate(zip(self.record.metrics, self.record.directions, strict=True)):
-            best = (max if direction == "maximize" else min)(values[index] for values in self.front)
-            parts.append(f"best {metric} {best:.4g}")
+            choose = max if direction == "maximize" else min
+            number, values = choose(self.front, key=lambda known: known[1][index])
+            parts.append(f"best {metric} {values[index]:.3g} (trial {number})")
         return "  ".join(parts) + (f"  Pareto front {len(self.front)}" if len(self.record.metrics) > 1 else "")
 
     def _render(self) -> RenderableType:
         table = Table.grid(padding=(0, 2))
         for number, (share, text) in sorted(self.running.items()):
-            table.add_row(trial_name(number), ProgressBar(total=1.0, completed=share, width=30), text)
+            told = Text(self.told.get(number, ""), overflow="ellipsis", no_wrap=True)
+            table.add_row(trial_name(number), told, ProgressBar(total=1.0, completed=share, width=12), text)
         head = Text(f"{self.record.name}: {self.ended} of {self.record.trials} trials · {self._left()}", style="bold")
-        return Group(head, Text(self._best()), table)
+        return Group(head, Text(self._best()), table, Text("search → publish → tables", style="dim"))
+
+
+def knobs_in_short(params: dict[str, Any]) -> str:
+    """What was proposed, words first: `capacity none broadcast gamma_max=30 capacity_max=20`.
+
+    >>> knobs_in_short({"objective": "beta_vae", "beta_vae/beta": 8.0, "architecture": "cnn", "learning_rate": 0.00123})
+    'beta_vae cnn beta=8 learning_rate=0.00123'
+    """
+    words = [value for value in params.values() if isinstance(value, str)]
+    numbers = [f"{name.rpartition('/')[2]}={value:.3g}" for name, value in params.items() if isinstance(value, int | float)]
+    return " ".join([*words, *numbers])

@@ -83,6 +83,11 @@ class TestEveryKind:
             visit.page.set_viewport_size({"width": width, "height": 800})
             assert visit.overflow() <= 0
 
+    def test_prints_on_white_paper(self, models, visit: Visit, kind: str) -> None:
+        visit.page.emulate_media(color_scheme="dark", media="print")
+        ready(visit, models[kind][1])
+        assert visit.background() > 0.95
+
     def test_decodes_and_encodes_as_python_does(self, models, visit: Visit, kind: str) -> None:
         subject, page = models[kind]
         ready(visit, page)

@@ -11,13 +11,14 @@ from PIL import Image
 
 from analysis import load_study
 from analysis.ranking.rank_folder import rank_folder
+from analysis.ranking.view_folder import view_folder
 from analysis.reporting.page import report
 from models.checkpoint import save_model
 from models.config import VAEConfig
 from models.vae import VAE
 from tests.pages.conftest import Visit
 
-PAGES = ("report", "ranking")
+PAGES = ("report", "ranking", "views")
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for number in range(30):
         Image.fromarray(rng.integers(0, 256, (16, 16), dtype=np.uint8)).save(folder / "in" / f"{number:02d}.png")
     rank_folder(folder / "in", folder, str(folder / "small.vae"), top=3)
+    view_folder(folder / "in", folder / "out", ("pixels", "statistics"), top=3)
+    (folder / "out" / "ranking.html").rename(folder / "views.html")
     return {name: folder / f"{name}.html" for name in PAGES}
 
 

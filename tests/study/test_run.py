@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from optuna.artifacts import get_all_artifact_meta
 
 from registry import load
 from study.records.folder import StudyFolder
@@ -90,6 +91,19 @@ def test_its_tables_agree_with_the_journal(smoke: tuple[StudyFolder, str]) -> No
     assert set(history["trial"]) == {0, 1, 2}
     assert (history.groupby("trial")["progress"].max() == 1.0).all()
     assert np.isfinite(history[["loss", "recon", "kl"]].to_numpy()).all()
+
+
+def test_optuna_knows_why_its_front_is_worth_a_look(smoke: tuple[StudyFolder, str]) -> None:
+    """Notes on the front's trials, and the study's sheets as artifacts: what optuna-dashboard shows beside numbers."""
+    folder, printed = smoke
+    optuna_study = load_optuna_study(folder)
+    kept = {meta.filename: meta.artifact_id for meta in get_all_artifact_meta(optuna_study)}
+    drawn = {path.name for path in folder.path.glob("figures/trial-*.png")}
+    assert set(kept) == drawn and all((folder.path / "artifacts" / name).is_file() for name in kept.values())
+    told = [json.loads(line).get("system_attr", {}) for line in folder.journal.read_text().splitlines()]
+    notes = [value for attribute in told for key, value in attribute.items() if "note_str" in key]
+    assert notes and all(note.startswith("On the front: recon ") and "dsprites_capacity@" in note for note in notes)
+    assert f"--artifact-dir {folder.path / 'artifacts'}" in printed
 
 
 def test_its_models_are_in_the_registry(smoke: tuple[StudyFolder, str], dsprites: object) -> None:

@@ -46,17 +46,19 @@ def test_the_best_counts_usable_trials_only() -> None:
     shown, _, _ = screen()
     for trial in (finished(0, "complete", 100.0, 0.1), finished(1, "complete", 90.0, 0.05), finished(2, "collapsed", 1.0, 0.9)):
         shown.finished(trial)
-    assert shown._best() == "best recon 90  best mig 0.1  Pareto front 2"
+    assert shown._best() == "best recon 90 (trial 1)  best mig 0.1 (trial 0)  Pareto front 2"
 
 
 def test_a_live_screen_shows_running_trials() -> None:
     shown, out, _ = screen(terminal=True)
     with shown:
-        shown.started(3, {})
+        shown.started(3, {"objective": "capacity", "capacity/gamma_max": 5.0, "architecture": "cnn"})
         shown.progressed(3, {"replicate": 0, "progress": 0.25, "recon": 123.4, "kl": 9.9})
         shown.live.refresh()
     assert "trial-003" in out.getvalue()
-    assert "recon 123.4  KL 9.9 nats" in out.getvalue()
+    assert "capacity cnn gamma_max=5" in out.getvalue()
+    assert "recon 123  KL 9.9" in out.getvalue()
+    assert "search → publish → tables" in out.getvalue()
     assert "0 of 4 trials" in out.getvalue()
 
 
