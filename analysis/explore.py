@@ -29,7 +29,11 @@ app = command_line(
 @app.command()
 def main(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL|STUDY", help="A published model (NAME, NAME@ALIAS, NAME@3), a .vae file, or a study.")
+        str,
+        typer.Argument(
+            metavar="MODEL|STUDY",
+            help="A published model (NAME, NAME@ALIAS, NAME@3), a .vae file, a folder with one, or a study.",
+        ),
     ],
     trial: Annotated[int | None, typer.Option(help="Of a study: which trial (default: the first of its front).", min=0)] = None,
     pictures: Annotated[
@@ -69,6 +73,10 @@ def _find(model: str, trial: int | None, registry: Path | None) -> Subject:
         return subject.trial(model, trial)
     if trial is not None:
         raise UserError(f"--trial is for a study, and {model} is not one in {runs_folder()}")
+    if Path(model).is_dir():  # a folder of pictures, or what `analysis.rank --score` made of one
+        if not (Path(model) / "model.vae").is_file():
+            raise UserError(f"{model} is a folder without a model: name one, python -m analysis.explore MODEL --pictures {model}")
+        model = str(Path(model) / "model.vae")
     return subject.saved(Path(model)) if model.endswith(".vae") else subject.published(model, registry)
 
 

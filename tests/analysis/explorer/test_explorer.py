@@ -108,7 +108,17 @@ def test_what_cannot_be_explored_is_one_line(tmp_path: Path, arguments: list[str
     assert not (tmp_path / "page.html").exists()
 
 
-def test_the_command_writes_the_page_of_a_model_file(tmp_path: Path) -> None:
-    done = explore(model_file(tmp_path), "--out", tmp_path / "new" / "page.html")
+def test_a_folder_of_pictures_needs_a_model(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    done = explore(tmp_path / "photos", "--out", tmp_path / "page.html")
+    assert done.returncode == 2 and "--pictures" in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("named", ["file", "folder"])
+def test_the_command_writes_the_page_of_a_model_file(tmp_path: Path, named: str) -> None:
+    (tmp_path / "ranked").mkdir()
+    model_file(tmp_path / "ranked").rename(tmp_path / "ranked" / "model.vae")
+    model = tmp_path / "ranked" / "model.vae" if named == "file" else tmp_path / "ranked"
+    done = explore(model, "--out", tmp_path / "new" / "page.html")
     assert done.returncode == 0, done.stderr
-    assert "own samples" in done.stdout and "small.vae" in (tmp_path / "new" / "page.html").read_text()[:400]
+    assert "own samples" in done.stdout and "model.vae" in (tmp_path / "new" / "page.html").read_text()[:400]
