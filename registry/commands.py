@@ -36,6 +36,7 @@ app = command_line(
     "python -m registry diff dsprites_capacity@1 dsprites_capacity@2",
     "python -m registry gc --keep 5 --dry-run",
     "python -m registry export dsprites_capacity@champion model.tar",
+    "python -m registry export dsprites_capacity@champion --to huggingface:model",
     "python -m registry import model.tar --name theirs",
     "python -m registry pull efficientnet_lite0",
     "python -m registry encode dsprites_capacity@champion pictures --out codes.csv",
@@ -194,24 +195,21 @@ def gc(
 def export_model(
     model: Reference,
     bundle: Annotated[Path | None, typer.Argument(help="The bundle to write (a tar file).")] = None,
-    to: Annotated[Path | None, typer.Option(help="A new folder to write instead of a bundle.")] = None,
-    layout: Annotated[str, typer.Option(help="Of the folder: files, mlflow or triton.")] = "files",
+    to: Annotated[
+        str | None,
+        typer.Option(help="FOLDER, FILE.tar, huggingface:FOLDER, triton:FOLDER or mlflow:URI (sqlite:///FILE, http://HOST)."),
+    ] = None,
     as_json: AsJson = False,
     registry: Registry = None,
 ) -> None:
-    """Write a version to a bundle, which `import` reads anywhere, or to a folder."""
-    from registry.bundle import export_bundle
-    from registry.layouts import export_folder
+    """Take a version elsewhere: to a bundle, which `import` reads, or to a place that another tool reads."""
+    from registry.exports import export
 
     if (bundle is None) == (to is None):
-        raise RegistryError("export needs either a BUNDLE or --to FOLDER")
+        raise RegistryError("export needs either a BUNDLE or --to TARGET")
     version = Store(registry_folder(registry)).resolve(model)
-    target = bundle or to
-    if bundle is not None:
-        export_bundle(version, bundle)
-    elif to is not None:
-        export_folder(version, to, layout)
-    print_json({"path": str(target), "digest": version.digest}) if as_json else print(f"{version} → {target}")
+    went = export(version, f"tar:{bundle}" if bundle is not None else str(to))
+    print_json({"path": went, "digest": version.digest}) if as_json else print(f"{version} → {went}")
 
 
 @app.command("import")

@@ -11,6 +11,7 @@ import pytest
 from models.config import ARCHITECTURES, OBJECTIVES
 from models.outlier_scores import SCORES
 from models.plugins import Plugins
+from registry.exports import EXPORTS
 from study.datasets import DATASETS
 from study.metrics import METRICS
 from study.recipes import RECIPE_FILES
@@ -18,7 +19,7 @@ from study.spaces import SPACES
 from study.views import VIEWS
 from study.weight_maps import WEIGHT_MAPS
 
-ROOMS = [ARCHITECTURES, OBJECTIVES, SCORES, DATASETS, METRICS, RECIPE_FILES, SPACES, VIEWS, WEIGHT_MAPS]
+ROOMS = [ARCHITECTURES, OBJECTIVES, SCORES, EXPORTS, DATASETS, METRICS, RECIPE_FILES, SPACES, VIEWS, WEIGHT_MAPS]
 
 
 def imported(tree: ast.Module) -> Iterator[str]:

@@ -18,7 +18,7 @@ from registry import load
 from registry.bundle import bundle_bytes, export_bundle, import_bundle
 from registry.disk import sha256
 from registry.errors import DamagedError, NotFoundError, RegistryError, UnsafeError
-from registry.layouts import export_folder
+from registry.exports import export
 from registry.store import Store
 from tests.registry.helpers import images, snapshot
 
@@ -163,8 +163,9 @@ def test_a_damaged_version_is_not_exported(store, tmp_path):
     (store.resolve("tiny").folder / "card.md").write_text("edited")
     with pytest.raises(DamagedError):
         export_bundle(store.resolve("tiny"), tmp_path / "out.tar")
-    with pytest.raises(DamagedError):
-        export_folder(store.resolve("tiny"), tmp_path / "out")
+    for target in ("files", "triton", "huggingface"):
+        with pytest.raises(DamagedError):
+            export(store.resolve("tiny"), f"{target}:{tmp_path / 'out'}")
     assert not list(tmp_path.glob("*out*"))
 
 
@@ -181,49 +182,6 @@ def test_every_single_bit_of_a_small_part_counts(bundle, empty):
             assert version.digest == json.loads(bundle.read_bytes()[512 : 512 + 2000].split(b"\0")[0])["digest"]
         data[position] ^= 1
     assert empty.names() in ([], ["imported"]) and (not empty.names() or empty.verify() == [])
-
-
-# ---------------------------------------------------------------------- folders
-
-
-def test_files_layout_is_the_version(published, tmp_path):
-    export_folder(published.resolve("tiny"), tmp_path / "out")
-    expected = {name: data for name, data in snapshot(published.resolve("tiny").folder).items() if name != "published"}
-    assert snapshot(tmp_path / "out") == expected
-
-
-def test_mlflow_layout(published, tmp_path):
-    import onnx
-
-    export_folder(published.resolve("labelled"), tmp_path / "out", "mlflow")
-    for part, inputs in (("encoder", ["image", "condition"]), ("decoder", ["z", "condition"])):
-        content = json.loads((tmp_path / "out" / part / "MLmodel").read_text())
-        assert content["flavors"]["onnx"]["data"] == content["flavors"]["python_function"]["data"] == "model.onnx"
-        assert [tensor["name"] for tensor in json.loads(content["signature"]["inputs"])] == inputs
-        graph = onnx.load(tmp_path / "out" / part / "model.onnx").graph
-        assert [tensor.name for tensor in graph.input] == inputs
-
-
-def test_triton_layout(published, tmp_path):
-    export_folder(published.resolve("labelled"), tmp_path / "out", "triton")
-    assert sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*")) == [
-        "labelled-decoder/1/model.onnx",
-        "labelled-decoder/config.pbtxt",
-        "labelled-encoder/1/model.onnx",
-        "labelled-encoder/config.pbtxt",
-    ]
-    config = (tmp_path / "out" / "labelled-encoder" / "config.pbtxt").read_text()
-    assert 'name: "labelled-encoder"' in config and "dims: [ 1, 8, 8 ]" in config and config.count("{") == config.count("}")
-
-
-def test_an_export_overwrites_nothing(published, tmp_path):
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "precious").write_text("x")
-    with pytest.raises(RegistryError, match="new or empty"):
-        export_folder(published.resolve("tiny"), tmp_path / "out")
-    with pytest.raises(RegistryError, match="layout must be one of"):
-        export_folder(published.resolve("tiny"), tmp_path / "new", "zip")
-    assert snapshot(tmp_path) == {"out/precious": b"x"}
 
 
 def test_an_imported_store_is_a_normal_store(bundle, empty):

@@ -227,9 +227,9 @@ def test_export_and_import(cli, store, tmp_path):
     row = json.loads(cli("import", tmp_path / "a.tar", "--registry", tmp_path / "other", "--name", "copy", "--json")[1])
     assert row == {"name": "copy", "version": 1, "digest": store.resolve("tiny").digest}
     assert cli("export", "tiny", "--to", tmp_path / "folder")[0] == 0 and (tmp_path / "folder" / "encoder.onnx").exists()
-    assert cli("export", "tiny", "--to", tmp_path / "triton", "--layout", "triton")[0] == 0
+    assert cli("export", "tiny", "--to", f"triton:{tmp_path / 'triton'}")[0] == 0
     status, _, errors = cli("export", "tiny")
-    assert status == 2 and "either a BUNDLE or --to FOLDER" in errors
+    assert status == 2 and "either a BUNDLE or --to TARGET" in errors
 
 
 def test_encode(cli, store, tmp_path):
@@ -265,7 +265,11 @@ WRONG = [
     ("import", "nothing.tar"),
     ("encode", "tiny", "nothing.png", "--out", "x.csv"),
     ("encode", "labelled", "a.png", "--out", "x.csv"),
-    ("export", "tiny", "--to", "x", "--layout", "zip"),
+    ("export", "tiny", "--to", "zip:x"),
+    ("export", "tiny", "--to", "triton:store"),
+    ("export", "tiny", "--to", "huggingface:store/store.json/x"),
+    ("export", "tiny", "--to", "store/store.json/x.tar"),
+    ("export", "tiny", "--to", "mlflow:/tmp/somewhere"),
     ("show", "tiny", "--registry", "/nowhere"),
 ]
 
