@@ -1,8 +1,8 @@
 """Which version is the `champion` of its name, the one that people load without choosing; and why.
 
-A champion has learnt something, in a run that was meant to.  A longer training takes its place, and one of more seeds at the same
-length; between equals it must be better in one searched metric and worse in none.  By hand, `python -m registry promote` decides
-otherwise.
+A champion has learnt something, in a run that was meant to.  One seed never stands where several do, however long it was trained
+(`--confirm` says how good it is); then a longer training goes before, and more seeds at the same length; between equals it must be
+better in one searched metric and worse in none.  By hand, `python -m registry promote` decides otherwise.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ def _verdict(new: Version, champion: Version | None, metrics: Sequence[str]) -> 
     ours, theirs = new.manifest.lineage, champion.manifest.lineage
     if ours.dataset.digest != theirs.dataset.digest:
         return False, f"version {new.number} was trained on other pictures ({ours.dataset.source})"
+    if (ours.seeds == 1) != (theirs.seeds == 1):
+        return theirs.seeds == 1, f"{max(ours.seeds, theirs.seeds)} seeds go before one (--confirm trains fresh ones)"
     if ours.budget.name != theirs.budget.name:
         longer = ours.budget.steps > theirs.budget.steps
         return (

@@ -1,7 +1,8 @@
 """From a trained network to a version of the registry: one path, whoever trained it.
 
 What is published is checked on its exported files: they must compute what torch computes, rank a batch as the trained model does,
-and reach the metrics that were claimed.  A training that is in the registry already is returned as it is.
+and reach the metrics that were claimed.  A training that is in the registry already is returned as it is; one that has been
+confirmed with fresh seeds since is a version of its own.
 """
 
 from __future__ import annotations
@@ -106,4 +107,4 @@ def _published(store: Shelf, name: str, lineage: Lineage) -> Version | None:
 
 
 def _identity(lineage: Lineage) -> tuple[object, ...]:
-    return lineage.study, lineage.trial, lineage.config_digest, lineage.seed, lineage.dataset.digest
+    return lineage.study, lineage.trial, lineage.config_digest, lineage.seed, lineage.seeds, lineage.dataset.digest

@@ -24,7 +24,7 @@ from study.publishing.champion import move_aliases
 from study.publishing.publish import Candidate, lineage_of, publish
 from study.records.folder import StudyFolder, StudyRecord, model_path
 from study.records.pareto import nearest_ideal
-from study.records.winners import typical_replicate
+from study.records.winners import confirmed_medians, typical_replicate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,10 +56,20 @@ def publish_trials(
     dataset = load_dataset(first.dataset, record.data, **first.dataset_options)
     versions = [_publish_one(folder, row, store, name, dataset) for _, row in trials.iterrows()]
     if aliases:
-        values = trials[list(record.metrics)].to_numpy()
-        best = versions[nearest_ideal(values, record.directions)]
+        best = versions[_best(folder, trials)]
         say(move_aliases(store, name, best, record.metrics))
     return versions
+
+
+def _best(folder: StudyFolder, trials: pd.DataFrame) -> int:
+    """The place of the trial nearest the ideal point: by what fresh seeds say, among the confirmed ones where there are any."""
+    metrics, confirmed = list(folder.record.metrics), confirmed_medians(folder)
+    numbers = [int(trial) for trial in trials["trial"]]
+    sure = [place for place, trial in enumerate(numbers) if trial in confirmed.index]
+    if not sure or not set(metrics) <= set(confirmed.columns):
+        return nearest_ideal(trials[metrics].to_numpy(), folder.record.directions)
+    fresh = confirmed.loc[[numbers[place] for place in sure], metrics]
+    return sure[nearest_ideal(fresh.to_numpy(), folder.record.directions)]
 
 
 def _publish_one(folder: StudyFolder, row: pd.Series, store: Shelf, name: str, dataset: Dataset) -> Version:
@@ -84,7 +94,7 @@ def _candidate(folder: StudyFolder, row: pd.Series, name: str, dataset: Dataset)
             TrialConfig.parse(json.loads(row["config"])),
             budget=Budget(name=record.budget_name, steps=int(replicate["steps"])),
             seed=int(replicate["seed"]),
-            seeds=int(row["n_replicates"]),
+            seeds=int(row["n_replicates"]) + int(confirmed_medians(folder)["seeds"].get(trial, 0)),
             study=record.name,
             trial=trial,
             git_commit=record.git.get("commit"),

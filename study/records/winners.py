@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-__all__ = ["MOST", "best_trials", "candidates", "front_of", "typical_replicate"]
+__all__ = ["MOST", "best_trials", "candidates", "confirmed_medians", "front_of", "typical_replicate"]
 
 
 MOST = 5  # Pareto models published by a run
@@ -54,6 +54,21 @@ def best_trials(folder: StudyFolder, metric: str, where: str | None = None) -> p
         )
     best = _column(table, metric).idxmin() if direction(metric) == "minimize" else _column(table, metric).idxmax()
     return table.loc[[best]]
+
+
+def confirmed_medians(folder: StudyFolder) -> pd.DataFrame:
+    """What fresh seeds say (`--confirm`): by trial, searched metrics' medians over usable fresh seeds, and `seeds`, how many.
+
+    The search's own value is not among them: it was picked for being good.  Empty where nothing was confirmed.
+    """
+    import pandas as pd
+
+    table, metrics = read_table(folder, "confirmation"), folder.record.metrics
+    metrics = tuple(metric for metric in metrics if metric in table.columns)  # UDR is of all replicates together
+    if table.empty:
+        return pd.DataFrame(columns=[*metrics, "seeds"])
+    by_trial = table[usable_rows(table, metrics)].groupby("trial")
+    return by_trial[list(metrics)].median().assign(seeds=by_trial.size())
 
 
 def typical_replicate(folder: StudyFolder, trial: int) -> dict[str, Any]:

@@ -21,6 +21,7 @@ import pytest
 from optuna.artifacts import get_all_artifact_meta
 
 from registry import load
+from registry.store import Store
 from study.records.folder import StudyFolder
 from study.records.tables import read_table
 from study.search.journal import load_optuna_study
@@ -151,6 +152,10 @@ def test_a_finished_study_can_be_confirmed_with_fresh_seeds(smoke: tuple[StudyFo
     assert fresh.groupby("trial").size().tolist() == [2] * fresh["trial"].nunique()
     assert set(fresh["seed"]).isdisjoint(searched["seed"])
     assert fresh["mig"].notna().all()
+    usable = fresh[fresh["status"].isin(("complete", "stopped"))].groupby("trial").size()
+    store = Store(runs / "_registry")
+    seeds = {version.manifest.lineage.trial: version.manifest.lineage.seeds for version in store.versions("dsprites_capacity")}
+    assert {trial: seeds[trial] for trial in usable.index} == {trial: 1 + count for trial, count in usable.items()}
 
 
 def test_a_study_killed_in_the_middle_resumes(tmp_path: Path, data_folder: Path, dsprites: object) -> None:
