@@ -1,8 +1,8 @@
 """Which version is the `champion` of its name, the one that people load without choosing; and why.
 
 A champion has learnt something, in a run that was meant to.  One seed never stands where several do, however long it was trained
-(`--confirm` says how good it is); then a longer training goes before, and more seeds at the same length; between equals it must be
-better in one searched metric and worse in none.  By hand, `python -m registry promote` decides otherwise.
+(`--confirm` says how good it is); then a longer training goes before, and more seeds at the same length; between equals it must
+be better in one searched metric and worse in none.  By hand, `python -m registry promote` decides otherwise.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ import pytest
 from study.metrics import evaluate
 from study.metrics.dci import dci
 from study.metrics.dci_forest import dci_forest
+from study.metrics.infomec import infomec
+from study.metrics.irs import irs
 from tests.study.metrics.golden_codes import GOLDEN, NAMES, digest, grid_codes, grid_factors, protocol_rows
 
 TOLERANCE = {
@@ -45,6 +47,21 @@ def test_the_very_points_give_the_published_value(representation):
     found = evaluate(codes[train], factors[train], ["mig", "modularity"])
     for key, value in found.items():
         assert abs(value - GOLDEN[name]["values"][key]["mean"]) <= 1e-6
+
+
+PUBLISHED = {  # of the published code (latent_quantization, commit 4ba4c9d) on the first 800 points: InfoM, InfoE, InfoC
+    "aligned": (0.8276, 0.9221, 0.9691),
+    "mixed": (0.5463, 0.6105, 0.3357),
+    "partial": (0.9209, 0.7300, 0.6952),
+}
+ROBUST = {"aligned": 0.868534, "mixed": 0.227085, "partial": 0.683258}  # disentanglement_lib's IRS, 10,000 points
+
+
+def test_infomec_and_irs_are_the_published_ones(representation):
+    name, codes, factors = representation
+    train, _ = protocol_rows()
+    assert infomec(codes[train[:800]], factors[train[:800]]) == pytest.approx(PUBLISHED[name], abs=5e-4)
+    assert irs(codes[train], factors[train]) == pytest.approx(ROBUST[name], abs=1e-6)
 
 
 @pytest.mark.slow

@@ -24,7 +24,9 @@ from study.metrics.active_units import active_units
 from study.metrics.beta_vae_score import beta_vae_score
 from study.metrics.explicitness import explicitness
 from study.metrics.factor_vae_score import factor_vae_score
+from study.metrics.infomec import infomec
 from study.metrics.kl import kl
+from study.metrics.kl_parts import kl_parts
 from study.metrics.mig import mig
 from study.metrics.negative_iwae import negative_iwae
 from study.metrics.total_correlation import total_correlation
@@ -322,3 +324,44 @@ def test_udr_refuses_codes_that_are_not_finite_or_of_other_images():
         udr([base, base * np.nan], [kls, kls])
     with pytest.raises(UserError, match="same images"):
         udr([base, base[:-1]], [kls, kls])
+
+
+# ---------------------------------------------------------------------------------------- the parts of the KL
+
+
+@given(seed=SEEDS, count=st.integers(2, 150), latents=st.integers(1, 4), scale=st.floats(0, 3))
+@settings(max_examples=25, deadline=None)
+def test_the_three_parts_sum_to_the_sampled_kl(seed, count, latents, scale):
+    rng = np.random.default_rng(seed)
+    mu, logvar = scale * rng.normal(size=(count, latents)), rng.normal(size=(count, latents))
+    z = mu + np.exp(0.5 * logvar) * rng.normal(size=mu.shape)
+    sampled = norm.logpdf(z, mu, np.exp(0.5 * logvar)) - norm.logpdf(z)
+    information, correlation, apart = kl_parts(mu, logvar, z)
+    assert information + correlation + apart == pytest.approx(sampled.sum(axis=1).mean(), abs=1e-9)
+    assert information <= math.log(count) + 1e-9
+    if latents == 1:
+        assert correlation == pytest.approx(0, abs=1e-12)
+
+
+def test_parts_of_a_gaussian_aggregate_are_those_of_the_formula():
+    """mu ~ N(0, S), σ² given: q(z) is Gaussian, all three parts have closed forms."""
+    rng, count = np.random.default_rng(0), 4_000
+    covariance, variance = np.array([[0.8, 0.5], [0.5, 0.7]]), 0.25
+    mu = rng.multivariate_normal([0, 0], covariance, count)
+    logvar = np.full(mu.shape, np.log(variance))
+    z = mu + np.sqrt(variance) * rng.normal(size=mu.shape)
+    whole = covariance + variance * np.eye(2)
+    expected = (
+        0.5 * np.linalg.slogdet(whole)[1] - math.log(variance),
+        0.5 * (np.log(np.diag(whole)).sum() - np.linalg.slogdet(whole)[1]),
+        0.5 * (np.diag(whole) - 1 - np.log(np.diag(whole))).sum(),
+    )
+    assert kl_parts(mu, logvar, z) == pytest.approx(expected, abs=0.05)
+
+
+def test_infomec_of_one_latent_in_use_and_of_none():
+    factors = grid(5, 4, 25)
+    one = np.pad(factors[:, :1].astype(float), ((0, 0), (0, 2)))
+    found = infomec(one, factors)
+    assert found.m > 0.9 and found.c == 0 and 0.2 < found.e < 0.5
+    assert infomec(np.zeros((500, 3)), factors) == (0, 0, 0)
