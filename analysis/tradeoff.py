@@ -2,6 +2,7 @@
 
 tradeoff.png    every usable trial in the plane of two metrics, with the Pareto front, by objective
 tradeoff.csv    the same trials as a table, with their knobs
+rate_distortion.png, .csv    KL and reconstruction of every usable trial, with lines of equal negative ELBO
 
 in the study's own `figures/`; of several studies in `runs/comparisons/<names>/`, or wherever `--out` says.
 """
@@ -39,8 +40,9 @@ def main(
     as_json: AsJson = False,
     registry: Registry = None,
 ) -> None:
-    """Print the front and a summary by objective; write tradeoff.png and tradeoff.csv."""
+    """Print the front and a summary by objective; write tradeoff and, where there is KL, rate_distortion, as .png and .csv."""
     from analysis.figures.pareto import pareto_figure
+    from analysis.figures.rate_distortion import rate_distortion_figure
     from analysis.reporting.answer import records, save, show
     from analysis.reporting.parts import table_of
     from analysis.reporting.won import front_table, variant_table
@@ -55,6 +57,13 @@ def main(
     marks = references(reference or [], registry_folder(registry), loaded, keys)
     note = " · validation images · numbers are trials" + (" · stars are published models" if len(marks) else "")
     files = save(loaded, "tradeoff", table, lambda: pareto_figure(loaded, *keys, marks), out, note)
+    plane = ("kl", "recon")
+    if set(plane) <= set(loaded.measured):
+        paid = references(reference or [], registry_folder(registry), loaded, plane)
+        rates = loaded.usable[["study", "trial", "variant", *plane]].dropna()
+        files += save(
+            loaded, "rate_distortion", rates, lambda: rate_distortion_figure(loaded.trials, paid), out, " · validation images"
+        )
     if as_json:
         document = {"x": keys[0], "y": keys[1], "settings": loaded.terms, "caveats": caveats(loaded)}
         return print_json(document | {"trials": records(table), "references": records(marks), "files": list(map(str, files))})

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.figures.rate_distortion import stars
 from analysis.figures.style import current, legend_outside, link, nats_scale, new_figure, say_empty
 from analysis.tables.load import Studies, groups
 from analysis.tables.names import axis_label, looks, metric_name
@@ -57,11 +58,7 @@ def pareto_figure(studies: Studies, x: str, y: str, references: pd.DataFrame | N
     figure = new_figure(8, 4.6)
     ax = pareto(studies.trials, x, y, replicates=studies.replicates, ax=figure.subplots())
     if references is not None and len(references):
-        ink = ax.xaxis.label.get_color()
-        ax.scatter(references[x], references[y], s=110, marker="*", color=ink, label="published", zorder=4)
-        for _, row in references.iterrows():
-            name = str(row["model"]).removeprefix("published_")
-            ax.annotate(name, (row[x], row[y]), xytext=(6, -3), textcoords="offset points", fontsize=8)
+        stars(ax, references, x, y)
         legend_outside(ax)
     ax.set_title(f"{metric_name(x)} against {metric_name(y)}")
     return figure

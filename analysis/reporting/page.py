@@ -21,6 +21,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis.reporting import findings, search
+from analysis.reporting.beside_published import beside_published
 from analysis.reporting.first_screen import alive, dead, first_screen
 from analysis.reporting.front_models import Gallery, cards, gallery, published, thumbnails
 from analysis.reporting.odd_pictures import outlier_section
@@ -83,7 +84,8 @@ def _chapters(
     told: dict[str, list[Section | None]] = {"Won": [], "Trade-off": [], "Models": [], "Doubts": [*doubts], "Search": []}
     if keys:
         told["Won"] = [] if dead(studies.usable).all() else [won(studies, keys)]
-        told["Trade-off"] = [findings.at_equal_kl(studies, keys), findings.agreement(studies)]
+        told["Trade-off"] = [beside_published(studies, keys, registry), findings.at_equal_kl(studies, keys)]
+        told["Trade-off"] += [findings.agreement(studies)]
         told["Models"] = [cards(studies, front, found)]
         told["Doubts"] += [findings.seeds(studies, keys), label_free(studies)]
     told["Models"] += [published(studies, registry), outlier_section(studies)]

@@ -10,11 +10,26 @@ import pandas as pd
 from analysis.tables.load import Studies
 from models.errors import UserError
 
-__all__ = ["references"]
+__all__ = ["adopted", "references"]
 
 
-def references(models: Sequence[str], registry: Path, studies: Studies, keys: tuple[str, str]) -> pd.DataFrame:
-    """One row a model: `model` (NAME@3), both metrics, `steps`.
+def adopted(registry: Path, studies: Studies, keys: Sequence[str]) -> list[str]:
+    """The newest versions of adopted models (`study.adopt`) that know the studies' pictures and have these metrics."""
+    from registry.store import Store
+
+    known = {record.dataset["digest"].removeprefix("sha256:") for record in studies.records.values()}
+    found = []
+    for name in Store(registry).names() if registry.is_dir() else []:
+        version = Store(registry).resolve(name)
+        manifest = version.manifest
+        same = known == {manifest.lineage.dataset.digest.removeprefix("sha256:")}
+        if "adopted" in manifest.tags and same and set(keys) <= set(manifest.metrics):
+            found.append(str(version))
+    return found
+
+
+def references(models: Sequence[str], registry: Path, studies: Studies, keys: Sequence[str]) -> pd.DataFrame:
+    """One row a model: `model` (NAME@3), these metrics, `steps`.
 
     Their metrics are of validation images, like the trials', but of as many as they were published with.
 

@@ -138,7 +138,7 @@ class TestReport:
         page = Page((tmp_path / "report.html").read_text())
         assert page.chapters == ["Won", "Trade-off", "Models", "Doubts", "Search"]
         assert page.titles == [
-            "The front", "γ decay, constant γ and β at equal KL", "Do the metrics agree?", "The models of the front",
+            "The front", "Rate and distortion", "γ decay, constant γ and β at equal KL", "Do the metrics agree?", "The models of the front",
             "In the registry", "Rankings of odd pictures", "What to know before believing a number", "Seeds",
             "Choosing without labels", "What was searched", "The knobs", "Training", "All trials", "Reproduce it",
         ]  # fmt: skip
