@@ -28,6 +28,7 @@ from analysis.reporting.odd_pictures import outlier_section
 from analysis.reporting.parts import Chapter, Section, Table
 from analysis.reporting.selection import label_free
 from analysis.reporting.won import won
+from analysis.reporting.worth import worth
 from analysis.tables.caveats import caveats
 from analysis.tables.load import Studies, knobs, shown_name
 from analysis.tables.names import knob_label, metric_name, number
@@ -87,7 +88,7 @@ def _chapters(
         told["Trade-off"] = [beside_published(studies, keys, registry), findings.at_equal_kl(studies, keys)]
         told["Trade-off"] += [findings.agreement(studies)]
         told["Models"] = [cards(studies, front, found)]
-        told["Doubts"] += [findings.seeds(studies, keys), label_free(studies)]
+        told["Doubts"] += [worth(studies), findings.seeds(studies, keys), label_free(studies)]
     told["Models"] += [published(studies, registry), outlier_section(studies)]
     told["Search"] = [search.searched(studies, keys)]
     if keys:

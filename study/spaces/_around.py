@@ -57,7 +57,7 @@ def _budgets(recipe: Recipe) -> dict[str, Budget]:
     return {
         "smoke": Budget(trials=2, steps=smoke, points=500, purpose="see every step work; the models are worthless"),
         "laptop": Budget(trials=10, steps=recipe.fast_steps, points=2_000, purpose="the recipe's --fast, ten times"),
-        "full": Budget(trials=40, steps=recipe.epochs * per_epoch, points=10_000, purpose="the published length, on GPUs"),
+        "full": Budget(trials=40, steps=recipe.epochs * per_epoch, points=15_000, purpose="the published length, on GPUs"),
     }
 
 

@@ -30,7 +30,7 @@ class Budget(Config):
     """How much one study spends.
 
     steps           of each training; schedules scale with it
-    points          images behind the metrics at a trial's end (MIG's protocol: 10,000)
+    points          images behind the metrics at a trial's end (the protocol of published values: 15,000)
     purpose         one line that tells a person what this budget is for
     """
 

@@ -23,8 +23,8 @@ SPACE = Space(
     also=("kl", "negative_elbo", "active_units", "total_correlation"),
     budgets={
         "smoke": Budget(trials=3, steps=120, points=1_000, purpose="see every step work; the models are worthless"),
-        "laptop": Budget(trials=12, steps=1_200, points=5_000, purpose="a first look at the trade-off on two CPU cores"),
-        "full": Budget(trials=60, steps=300_000, points=10_000, purpose="the field's protocol, on GPUs"),
+        "laptop": Budget(trials=12, steps=1_200, points=15_000, purpose="a first look at the trade-off on two CPU cores"),
+        "full": Budget(trials=60, steps=300_000, points=15_000, purpose="the field's protocol, on GPUs"),
     },
     start=(
         # Chen et al.'s choice for dSprites.

@@ -28,8 +28,8 @@ SPACE = Space(
     also=("mig", "kl", "negative_elbo", "active_units"),
     budgets={
         "smoke": Budget(trials=3, steps=120, points=1_000, purpose="see every step work; the models are worthless"),
-        "laptop": Budget(trials=16, steps=2_200, points=5_000, purpose="a first look at the trade-off on two CPU cores"),
-        "full": Budget(trials=100, steps=100_000, points=10_000, purpose="the length of Burgess et al.'s annealing, on GPUs"),
+        "laptop": Budget(trials=16, steps=2_200, points=15_000, purpose="a first look at the trade-off on two CPU cores"),
+        "full": Budget(trials=100, steps=100_000, points=15_000, purpose="the length of Burgess et al.'s annealing, on GPUs"),
     },
     start=(
         # The rate end: a VAE on the field's network, which reconstructs best in short runs.

@@ -28,8 +28,8 @@ SPACE = Space(
     also=("kl", "negative_elbo", "active_units", "dci_forest"),
     budgets={
         "smoke": Budget(trials=2, steps=120, points=1_000, purpose="see every step work; the models are worthless"),
-        "laptop": Budget(trials=12, steps=1_500, points=5_000, purpose="six pairs on two CPU cores"),
-        "full": Budget(trials=12, steps=100_000, points=10_000, purpose="the length of Burgess et al.'s annealing, on GPUs"),
+        "laptop": Budget(trials=12, steps=1_500, points=15_000, purpose="six pairs on two CPU cores"),
+        "full": Budget(trials=12, steps=100_000, points=15_000, purpose="the length of Burgess et al.'s annealing, on GPUs"),
     },
     start=(
         {"capacity/gamma_max": 10.0, "capacity/gamma_ratio": 1.0, "capacity/capacity_max": 25.0, "architecture": "cnn",

@@ -35,7 +35,7 @@ SPACE = Space(
     also=("kl", "negative_elbo", "active_units"),
     budgets={
         "smoke": Budget(trials=2, steps=120, points=1_000, purpose="see every step work; the models are worthless"),
-        "laptop": Budget(trials=12, steps=1_500, points=5_000, purpose="four settings from three starts on two CPU cores"),
+        "laptop": Budget(trials=12, steps=1_500, points=15_000, purpose="four settings from three starts on two CPU cores"),
         "full": Budget(trials=12, steps=100_000, points=15_000, purpose="whether the start still shows in the end, on GPUs"),
     },
     grid={"setting": tuple(SETTINGS), "initialisation": tuple(STARTS), "learning_rate": (1e-3,)},

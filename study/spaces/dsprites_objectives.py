@@ -45,7 +45,7 @@ SPACE = Space(
     also=("kl", "negative_elbo", "active_units", "dci_forest", "total_correlation"),
     budgets={
         "smoke": Budget(trials=2, steps=120, points=1_000, purpose="see every step work; the models are worthless"),
-        "laptop": Budget(trials=14, steps=1_500, points=5_000, purpose="one seed of each on two CPU cores"),
+        "laptop": Budget(trials=14, steps=1_500, points=15_000, purpose="one seed of each on two CPU cores"),
         "full": Budget(trials=14, steps=100_000, points=15_000, purpose="a third of the field's protocol, on GPUs"),
     },
     grid={

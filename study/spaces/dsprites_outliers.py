@@ -24,8 +24,8 @@ SPACE = Space(
     also=("kl", "active_units", "dci_forest", "outlier_auroc", "context_gain", "explanation_hit"),
     budgets={
         "smoke": Budget(trials=3, steps=120, points=1_000, purpose="see every step work; the models are worthless"),
-        "laptop": Budget(trials=18, steps=1_500, points=5_000, purpose="a first look on two CPU cores"),
-        "full": Budget(trials=100, steps=100_000, points=10_000, purpose="enough trials to compare kinds of models, on GPUs"),
+        "laptop": Budget(trials=18, steps=1_500, points=15_000, purpose="a first look on two CPU cores"),
+        "full": Budget(trials=100, steps=100_000, points=15_000, purpose="enough trials to compare kinds of models, on GPUs"),
     },
     start=(
         # A plain VAE keeps the most information about every factor, β = 4 trades it for independent latents.

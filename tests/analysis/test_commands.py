@@ -138,8 +138,10 @@ class TestReport:
         page = Page((tmp_path / "report.html").read_text())
         assert page.chapters == ["Won", "Trade-off", "Models", "Doubts", "Search"]
         assert page.titles == [
-            "The front", "Rate and distortion", "γ decay, constant γ and β at equal KL", "Do the metrics agree?", "The models of the front",
-            "In the registry", "Rankings of odd pictures", "What to know before believing a number", "Seeds",
+            "The front", "Rate and distortion", "γ decay, constant γ and β at equal KL", "Do the metrics agree?",
+            "The models of the front",
+            "In the registry", "Rankings of odd pictures", "What to know before believing a number",
+            "What a value is worth", "Seeds",
             "Choosing without labels", "What was searched", "The knobs", "Training", "All trials", "Reproduce it",
         ]  # fmt: skip
         assert "Trial 13 wins: reconstruction NLL 88.8, MIG 0.0515 (capacity, constant γ)." in page.text
