@@ -36,8 +36,9 @@ def check_name(name: str, kind: str = "model name") -> str:
     """`name` itself.  Raises `RegistryError` that states the rule when it breaks it."""
     if not isinstance(name, str) or not _NAME.fullmatch(name) or ".." in name or name.split(".")[0] in _DEVICES:
         hint = f", for example {name.lower()!r}" if isinstance(name, str) and _NAME.fullmatch(name.lower()) else ""
+        article = "an" if kind[0] in "aeiou" else "a"
         raise RegistryError(
-            f"a {kind} has 1 to 64 lower-case letters, digits and . _ - inside, no '..', and is no device name"
+            f"{article} {kind} has 1 to 64 lower-case letters, digits and . _ - inside, no '..', and is no device name"
             f"{hint}, but got {name!r}"
         )
     return name
