@@ -27,7 +27,7 @@ from registry.sandbox import NETWORKS, try_once
 from registry.store import Store
 from registry.version import MANIFEST, Version, read_files
 
-__all__ = ["bundle_bytes", "export_bundle", "import_bundle"]
+__all__ = ["MAX_MANIFEST", "bundle_bytes", "export_bundle", "import_bundle", "publish_copy", "read_bundle"]
 
 HEADER, FORMAT = "bundle.json", 1
 MAX_HEADER, MAX_MANIFEST, MAX_TOTAL = 2**12, 2**24, 2**32  # bytes
@@ -60,10 +60,18 @@ def import_bundle(store: Store, path: Path, name: str | None = None) -> Version:
     Raises `UnsafeError`, `DamagedError`.
     """
     header, manifest, files = read_bundle(path)
-    name = check_name(name or header["name"])
+    return publish_copy(store, name or header["name"], manifest, files)
+
+
+def publish_copy(store: Store, name: str, manifest: bytes, files: dict[str, bytes]) -> Version:
+    """The next version of `name`, with these exact bytes, checked as at `load`; or the version that has them already.
+
+    Raises `UnsafeError`, `DamagedError`.
+    """
+    check_name(name)
     try:
         for version in store.versions(name):
-            if version.digest == header["digest"]:
+            if version.digest == sha256(manifest):
                 return version
     except NotFoundError:
         pass

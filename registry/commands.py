@@ -214,17 +214,19 @@ def export_model(
 
 @app.command("import")
 def import_model(
-    bundle: Annotated[Path, typer.Argument(help="A file that `export` wrote.")],
+    source: Annotated[
+        str, typer.Argument(help="What `export` wrote: FILE.tar, FOLDER, huggingface:FOLDER or mlflow:URI#NAME@3 (or #NAME).")
+    ],
     name: Annotated[str | None, typer.Option(help="Publish it under this name instead of its own.")] = None,
     as_json: AsJson = False,
     registry: Registry = None,
 ) -> None:
-    """Publish the model of a bundle here; it keeps its digest."""
-    from registry.bundle import import_bundle
+    """Publish what `export` took elsewhere; it keeps its digest."""
+    from registry.exports import bring_in
 
-    version = import_bundle(Store(registry_folder(registry)), bundle, name)
+    version = bring_in(Store(registry_folder(registry)), source, name)
     row = {"name": version.name, "version": version.number, "digest": version.digest}
-    print_json(row) if as_json else print(f"{bundle} → {version}  {version.digest}")
+    print_json(row) if as_json else print(f"{source} → {version}  {version.digest}")
 
 
 @app.command()

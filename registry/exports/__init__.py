@@ -1,4 +1,4 @@
-"""Where a published model can go: one file a target, reached by `python -m registry export MODEL --to TARGET:PLACE`.
+"""Where a published model can go, and come back from: one file a target, `python -m registry export MODEL --to TARGET:PLACE`.
 
 A plug-in defines
 
@@ -6,6 +6,8 @@ A plug-in defines
     check(place)         raises `RegistryError` for a place that is taken or cannot be written, or an extra that is missing,
                          before a file of the version is read or anything is written
     write(version, place) -> str    writes all of it or nothing, and says in one line where it went
+    read(place) -> (name, manifest, files)    the way back, where there is one: `python -m registry import TARGET:PLACE`; the
+                         manifest's bytes are the exported ones, so that the version keeps its digest
 
 A place is a path or, where the target says so, a URI.
 """
@@ -13,12 +15,14 @@ A place is a path or, where the target says so, a URI.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from models.plugins import Plugins
-from registry.errors import WriteError
+from registry.errors import RegistryError, WriteError
+from registry.store import Store
 from registry.version import Version
 
-__all__ = ["EXPORTS", "export", "parse_target"]
+__all__ = ["EXPORTS", "bring_in", "export", "parse_target"]
 
 EXPORTS = Plugins("registry.exports", kind="target")
 _TARGET = re.compile(r"([A-Za-z_][\w-]+):(.+)", re.DOTALL)  # two letters at least: C:\models is a folder
@@ -34,6 +38,21 @@ def export(version: Version, target: str) -> str:
     except OSError as error:
         raise WriteError(f"cannot write to {place}: {error.strerror or error}; nothing was left there") from None
     return went
+
+
+def bring_in(store: Store, source: str, name: str | None = None) -> Version:
+    """Publish what `export` took to `TARGET:PLACE` as the next version of `name` (its own, if None), through the same checks
+    as a bundle; a version that is there already is not added again.  Raises `RegistryError`, and nothing is published."""
+    from registry.bundle import publish_copy
+
+    target, place = parse_target(source)
+    if target == "files" and not Path(place).is_dir():
+        target = "tar"  # whatever its name ends with
+    plugin = EXPORTS.load(target)
+    if not hasattr(plugin, "read"):
+        raise RegistryError(f"a model cannot come back from {target}: it keeps the networks only, without the manifest")
+    own, manifest, files = plugin.read(place)
+    return publish_copy(store, name or own, manifest, files)
 
 
 def parse_target(text: str) -> tuple[str, str]:

@@ -1,16 +1,19 @@
-"""A new folder, written beside its place and moved there when it is complete."""
+"""A new folder, written beside its place and moved there when it is complete; and the distrustful reading of one."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from registry.errors import RegistryError, WriteError
+from registry.bundle import MAX_MANIFEST
+from registry.errors import NotFoundError, RegistryError, UnsafeError, WriteError
+from registry.manifest import parse_manifest
+from registry.version import MANIFEST
 
-__all__ = ["new_folder", "writable_parent", "write_folder"]
+__all__ = ["new_folder", "read_folder", "writable_parent", "write_folder"]
 
 
 def new_folder(place: str) -> None:
@@ -41,3 +44,28 @@ def write_folder(place: str, files: Mapping[str, bytes]) -> None:
         os.replace(staged, folder)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
+
+
+def read_folder(place: str, where: Callable[[str], str] = str) -> tuple[str, bytes, dict[str, bytes]]:
+    """(the folder's name, manifest, files): what the manifest lists, and nothing else.  where: a file's path in the folder.
+
+    Raises `NotFoundError`, `UnsafeError` for links, devices and files that are longer than they should be.
+    """
+    folder = Path(place)
+    if not (folder / MANIFEST).exists():
+        raise NotFoundError(f"a folder to import holds the {MANIFEST} of an exported model, but {place} has none")
+    manifest = _plain(folder / MANIFEST, MAX_MANIFEST)
+    listed = parse_manifest(manifest).files
+    return folder.absolute().name, manifest, {name: _plain(folder / where(name), file.size) for name, file in listed.items()}
+
+
+def _plain(path: Path, limit: int) -> bytes:
+    if not path.exists():
+        raise NotFoundError(f"the folder to import must be complete, but it has no {path}")
+    if path.is_symlink() or not path.is_file():
+        raise UnsafeError(f"a folder to import holds plain files only, but {path} is none")
+    with path.open("rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise UnsafeError(f"{path} has at most {limit} bytes, but it is longer")
+    return data

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from registry.exports._folders import new_folder as check
+from registry.exports._folders import read_folder as read
 from registry.exports._folders import write_folder
 from registry.version import MANIFEST, Version
 
-__all__ = ["READ_BY", "check", "write"]
+__all__ = ["READ_BY", "check", "read", "write"]
 
 READ_BY = "people, and whatever runs ONNX"
 

@@ -3,7 +3,7 @@
 onnx/encoder.onnx, onnx/decoder.onnx      where the Hub's ONNX tools look
 config.json                               the networks' configuration, shapes and preprocessing
 README.md                                 the model card, with the YAML header that the Hub indexes (metrics as model-index)
-manifest.json, pictures/                  the version's own; the manifest's digest is its identity
+manifest.json, card.md, pictures/         the version's own; the manifest's digest is its identity
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 
 from registry.card import model_card
 from registry.exports._folders import new_folder as check
-from registry.exports._folders import write_folder
+from registry.exports._folders import read_folder, write_folder
 from registry.manifest import Manifest
 from registry.version import MANIFEST, Version
 
-__all__ = ["READ_BY", "check", "write"]
+__all__ = ["READ_BY", "check", "read", "write"]
 
 READ_BY = "the Hugging Face Hub and huggingface_hub"
 
@@ -25,16 +25,24 @@ READ_BY = "the Hugging Face Hub and huggingface_hub"
 def write(version: Version, place: str) -> str:
     """Into the new folder `place`."""
     files, manifest = version.read(), version.manifest
-    networks = {f"onnx/{name}": data for name, data in files.items() if name.endswith(".onnx")}
-    beside = {name: data for name, data in files.items() if name.startswith("pictures/")}
-    page = files.get("card.md", b"").decode() or model_card(version.name, manifest, beside)
+    own = {_where(name): data for name, data in files.items()}
+    page = files.get("card.md", b"").decode() or model_card(version.name, manifest)
     card = f"---\n{_yaml(_header(version, manifest))}\n---\n\n{page}"
     config = json.dumps(_config(version, manifest), indent=2) + "\n"
     write_folder(
         place,
-        {**networks, **beside, "config.json": config.encode(), "README.md": card.encode(), MANIFEST: version.manifest_bytes()},
+        {**own, "config.json": config.encode(), "README.md": card.encode(), MANIFEST: version.manifest_bytes()},
     )
     return place
+
+
+def read(place: str) -> tuple[str, bytes, dict[str, bytes]]:
+    """What the folder `place` holds; README.md and config.json may have been edited since."""
+    return read_folder(place, _where)
+
+
+def _where(name: str) -> str:
+    return f"onnx/{name}" if name.endswith(".onnx") else name
 
 
 def _config(version: Version, manifest: Manifest) -> dict[str, Any]:

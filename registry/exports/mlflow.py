@@ -1,9 +1,9 @@
 """A registered model of MLflow 3 (extra `mlflow`): PLACE is a tracking URI, `sqlite:///runs.db` or `http://HOST:5000`.
 
 `mlflow.pyfunc.load_model("models:/NAME/1").predict(images)` answers mu, logvar and pixels (the reconstruction) wherever MLflow,
-NumPy and onnxruntime are installed; this project is not needed there.  Signature, metrics and lineage are MLflow's own; the
-version's files travel as the model's artifact `version`, byte for byte.  New experiments of a sqlite store keep their files in
-the folder `mlartifacts` beside the database.
+NumPy and onnxruntime are installed; this project is not needed there.  It comes back from `PLACE#NAME` or `PLACE#NAME@1`.
+Signature, metrics and lineage are MLflow's own; the version's files travel as the model's artifact `version`, byte for byte.
+New experiments of a sqlite store keep their files in the folder `mlartifacts` beside the database.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from registry.errors import RegistryError, WriteError
-from registry.exports._folders import writable_parent, write_folder
+from registry.errors import NotFoundError, RegistryError, WriteError
+from registry.exports._folders import read_folder, writable_parent, write_folder
 from registry.manifest import Manifest, TensorSpec
+from registry.names import check_name
 from registry.version import MANIFEST, Version
 
-__all__ = ["READ_BY", "check", "write"]
+__all__ = ["READ_BY", "check", "read", "write"]
 
 READ_BY = "MLflow 3"
 EXPERIMENT, DIGEST = "vae-registry", "vae.digest"
@@ -67,6 +68,27 @@ def write(version: Version, place: str) -> str:
             _undo(client, run, experiment if made else None)
             raise
     return f"models:/{version.name}/{number} in {place}"
+
+
+def read(place: str) -> tuple[str, bytes, dict[str, bytes]]:
+    """What version 1 of the registered model NAME holds, at `URI#NAME@1`; its newest, at `URI#NAME`."""
+    uri, _, wanted = place.rpartition("#")
+    name, _, number = wanted.partition("@")
+    if not uri or not check_name(name) or not (number.isdigit() or not number):
+        raise RegistryError(f"a model of MLflow is mlflow:URI#NAME or mlflow:URI#NAME@3, but got {place!r}")
+    check(uri)
+    if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
+        raise NotFoundError(f"there is no database {uri.removeprefix(SQLITE)}")
+    with _client(uri) as client, tempfile.TemporaryDirectory() as folder:
+        import mlflow
+
+        known = [int(version.version) for version in client.search_model_versions(f"name = '{name}'")]
+        if not known or (number and int(number) not in known):
+            raise NotFoundError(f"MLflow at {uri} has no model {wanted}; its versions are {sorted(known) or 'none'}")
+        source = f"models:/{name}/{number or max(known)}"
+        fetched = mlflow.artifacts.download_artifacts(source, dst_path=folder)
+        _, manifest, files = read_folder(str(Path(fetched) / "artifacts" / "version"))
+    return name, manifest, files
 
 
 @contextmanager

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from registry.bundle import export_bundle
+from registry.bundle import export_bundle, read_bundle
 from registry.errors import RegistryError
 from registry.exports._folders import writable_parent
 from registry.version import Version
 
-__all__ = ["READ_BY", "check", "write"]
+__all__ = ["READ_BY", "check", "read", "write"]
 
 READ_BY = "python -m registry import"
 
@@ -25,3 +25,9 @@ def write(version: Version, place: str) -> str:
     """The bundle in the file `place`."""
     export_bundle(version, Path(place))
     return place
+
+
+def read(place: str) -> tuple[str, bytes, dict[str, bytes]]:
+    """What the bundle in the file `place` holds."""
+    header, manifest, files = read_bundle(Path(place))
+    return header["name"], manifest, files

@@ -4,6 +4,7 @@ one is missing its test is skipped."""
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -16,7 +17,7 @@ import yaml
 from registry import load
 from registry.bundle import import_bundle
 from registry.errors import RegistryError
-from registry.exports import EXPORTS, export
+from registry.exports import EXPORTS, bring_in, export
 from registry.store import Store
 from tests.registry.helpers import images, snapshot
 
@@ -82,6 +83,46 @@ def test_tar_is_imported_with_the_same_digest(published, tmp_path):
     assert import_bundle(Store(tmp_path / "store"), tmp_path / "tiny.tar").digest == version.digest
 
 
+@pytest.mark.parametrize("target", ["files", "huggingface", "tar"])
+def test_what_went_comes_back_with_the_same_digest(published, tmp_path, target):
+    version = published.resolve("tiny")
+    export(version, f"{target}:{tmp_path / 'out'}")
+    store = Store(tmp_path / "store")
+    for _ in range(2):  # the second time it is there already
+        back = bring_in(store, f"{target}:{tmp_path / 'out'}", "copy")
+        assert (str(back), back.digest) == ("copy@1", version.digest)
+
+
+def test_a_folder_is_read_with_distrust(published, tmp_path):
+    version, store, secret = published.resolve("tiny"), Store(tmp_path / "store"), tmp_path / "secret"
+    secret.write_bytes(version.read()["encoder.onnx"])
+
+    def attack(name, change, message):
+        export(version, str(tmp_path / name))
+        change(tmp_path / name)
+        with pytest.raises(RegistryError, match=message):
+            bring_in(store, str(tmp_path / name))
+
+    def link(folder):
+        (folder / "encoder.onnx").unlink()
+        (folder / "encoder.onnx").symlink_to(secret)
+
+    def pipe(folder):
+        (folder / "card.md").unlink()
+        os.mkfifo(folder / "card.md")
+
+    attack("link", link, "plain files only")
+    attack("long", lambda folder: (folder / "encoder.onnx").write_bytes(secret.read_bytes() + b"x"), "but it is longer")
+    attack("short", lambda folder: (folder / "encoder.onnx").write_bytes(b"x"), "not the file that the manifest describes")
+    attack("missing", lambda folder: (folder / "decoder.onnx").unlink(), "must be complete")
+    attack("pipe", pipe, "plain files only")
+    attack("nothing", lambda folder: (folder / "manifest.json").unlink(), "has none")
+    export(version, f"triton:{tmp_path / 'triton'}")
+    with pytest.raises(RegistryError, match="cannot come back from triton"):
+        bring_in(store, f"triton:{tmp_path / 'triton'}")
+    assert store.names() == []
+
+
 TRITON = """
 import json, sys
 from google.protobuf import text_format
@@ -142,7 +183,8 @@ def test_huggingface_folder_is_complete(published, tmp_path):
     export(version, f"huggingface:{tmp_path / 'out'}")
     files = snapshot(tmp_path / "out")
     assert set(files) == {
-        "README.md", "config.json", "manifest.json", "onnx/decoder.onnx", "onnx/encoder.onnx", "pictures/reconstruction.png",
+        "README.md", "card.md", "config.json", "manifest.json",
+        "onnx/decoder.onnx", "onnx/encoder.onnx", "pictures/reconstruction.png",
     }  # fmt: skip
     header, page = files["README.md"].decode().removeprefix("---\n").split("\n---\n", 1)
     assert yaml.safe_load(header)["model-index"][0]["results"][0]["dataset"] == {"type": "noise", "name": "noise (drawn)"}
@@ -184,6 +226,13 @@ def test_mlflow_loads_the_model_and_shows_where_it_comes_from(published, tmp_pat
     model = load("labelled", registry=published.root)
     np.testing.assert_allclose(told["mu"], model.encode(batch, labels)[0], atol=1e-6)
     np.testing.assert_allclose(told["pixels"], model.reconstruct(batch, labels), atol=1e-6)
+
+    for source in (f"mlflow:{place}#labelled", f"mlflow:{place}#labelled@1"):
+        back = command("import", source, "--registry", tmp_path / "store", "--json")
+        assert back.returncode == 0, back.stderr
+        assert json.loads(back.stdout) == {"name": "labelled", "version": 1, "digest": version.digest}
+    missing = command("import", f"mlflow:{place}#labelled@7", "--registry", tmp_path / "store")
+    assert missing.returncode == 2 and "has no model labelled@7; its versions are [1]" in missing.stderr
 
     again = command("export", "labelled", "--to", f"mlflow:{place}", "--registry", published.root)
     assert again.returncode == 2 and again.stderr.count("\n") == 1 and "is there already as models:/labelled/1" in again.stderr
