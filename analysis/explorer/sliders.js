@@ -49,6 +49,12 @@ const uncertainty = latest(async () => {
   for (let p = 0; p < SIZE; p++) { let s = 0, q = 0; for (let k = 0; k < count; k++) { const v = images[k * SIZE + p]; s += v; q += v * v; } heat[p % plane] += Math.max(0, q / count - (s / count) ** 2); }
   paintHeat($("variance"), heat);
 });
+// The context's pictures nearest to what is on the table: distance over used latents, each in units of the context's spread.
+const nearest = () => {
+  const scale = d => Math.max(spread[d].sd, 1e-3), away = i => used.reduce((sum, d) => sum + ((mu[i * D + d] - table.z[d]) / scale(d)) ** 2, 0);
+  const found = members().filter(i => i !== table.picture).map(i => [away(i), i]).sort((a, b) => a[0] - b[0]).slice(0, 6);
+  $("nearest").replaceChildren(...found.map(([, i]) => { const b = element("button", {className: "cell", title: names[i]}, thumbnail(i)); b.setAttribute("aria-label", `picture ${names[i]}`); b.onclick = () => { keep(); choose(i); }; return b; }));
+};
 const buildSliders = () => {
   $("sliders").append(...open_.map(slider));
   if (!used.length) $("sliders").append(element("p", {className: "soft"}, "No latent says anything: the model redraws the same picture whatever it is shown (a collapsed code)."));
@@ -57,7 +63,7 @@ const buildSliders = () => {
   $("unused").ontoggle = () => { if (!$("unusedSliders").children.length) { $("unusedSliders").append(...folded.slice(0, MOST).map(slider)); } shown().forEach(showLatent); strips(); };
   $("doubt").ontoggle = uncertainty;
   watchers.push(what => {
-    shown().forEach(showLatent); redraw();
+    shown().forEach(showLatent); redraw(); nearest();
     if (what !== "z") { paint($("original"), table.image); $("who").textContent = table.picture < 0 ? table.brought : names[table.picture]; strips(); for (const b of document.querySelectorAll("#labels button")) b.setAttribute("aria-pressed", String(Number(b.dataset.label) === table.label)); }
     uncertainty();
   });

@@ -117,9 +117,10 @@ def _card(studies: Studies, row: dict[Hashable, Any], found: Gallery) -> Card:
     measured = [(metric_name(key), number(row[key])) for key in studies.measured if row[key] == row[key]]
     chosen = [(knob_label(knob), number(row[knob])) for knob in knobs(studies.trials) if not pd.isna(row[knob])]
     publish = f"python -m study.publish {shown_name(folder)} --trial {trial}"
+    explore = f"python -m analysis.explore {shown_name(folder)} --trial {trial}"
     pictures = [*found.sheets(trial), *_knowledge(studies, trial, found)]
     title = f"Trial {trial}: {row['variant']}"
-    return Card(trial, title, [*measured, *chosen], pictures, [("publish it", publish)])
+    return Card(trial, title, [*measured, *chosen], pictures, [("publish it", publish), ("move its latents in a page", explore)])
 
 
 def _sheets(model: TrialModel, dataset: Dataset) -> list[Picture]:

@@ -151,7 +151,8 @@ def _say_where(folder: StudyFolder, registry: Path, versions: list[Version], con
     best = Store(registry).resolve(f"{versions[0].name}@candidate")
     console.print(f"study     {folder.path}  (trials.parquet, history.parquet, figures/)")
     console.print(f"registry  {registry}  →  from registry import load; load('{best.name}@{best.number}')")
-    console.print(f"next      python -m analysis.tradeoff {_shown(folder)}")
+    console.print(f"next      python -m analysis.report {_shown(folder)}")
+    console.print(f"          python -m analysis.explore {_shown(folder)}")
     console.print(f"          optuna-dashboard {folder.storage} --artifact-dir {folder.path / 'artifacts'}", soft_wrap=True)
 
 

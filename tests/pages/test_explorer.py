@@ -161,6 +161,15 @@ class TestGrey:
         visit.page.locator("#clear").click()
         assert visit.page.evaluate("explorer.table.context") is None
 
+    def test_the_nearest_pictures_are_numpys(self, models, visit: Visit) -> None:
+        subject, page = models["grey"]
+        ready(visit, page, "#i=7")
+        images = subjects.pictures_of(subject, None, None)[0].images
+        mu = subject.codec.encode(images)[0].astype(float)
+        distances = (((mu - mu[7]) / mu.std(0)) ** 2).sum(1)
+        expected = [f"picture sample {i}" for i in np.argsort(distances)[1:7]]
+        assert [button.get_attribute("aria-label") for button in visit.page.locator("#nearest button").all()] == expected
+
     def test_a_click_on_the_map_decodes_there(self, models, visit: Visit) -> None:
         ready(visit, models["grey"][1], "#tab=map")
         before = visit.page.evaluate("[...explorer.table.z]")

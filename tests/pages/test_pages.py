@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from models.checkpoint import save_model
 from models.config import VAEConfig
 from models.vae import VAE
 from tests.pages.conftest import Visit
+from tests.test_documents import COMMAND, check_command
 
 PAGES = ("report", "ranking", "views")
 
@@ -66,6 +69,13 @@ class TestPage:
         dark = visit.background()
         visit.page.emulate_media(color_scheme="light")
         assert dark < 0.3 < 0.8 < visit.background()
+
+    def test_every_command_it_prints_is_one(self, pages: dict[str, Path], name: str) -> None:
+        text = re.sub(r"<[^>]+>", " ", pages[name].read_text())
+        commands = {(found[1], found[2].strip().rstrip(".,;:")) for found in COMMAND.finditer(html.unescape(text))}
+        assert commands or name != "report"
+        for module, arguments in commands:
+            check_command(module, arguments)
 
     def test_prints_on_white_paper(self, pages: dict[str, Path], visit: Visit, name: str) -> None:
         visit.page.emulate_media(color_scheme="dark", media="print")
