@@ -27,7 +27,7 @@ class Autoencoder(PythonModel):  # type: ignore[misc]  # MLflow is untyped here
             for part in ("encoder", "decoder")
         )
 
-    def predict(self, context: Any, model_input: Any, params: Any = None) -> dict[str, Any]:
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # MLflow would read hints as a schema
         """mu, logvar (N, D) and pixels (N, C, H, W)."""
         given = dict(model_input) if isinstance(model_input, dict) else {"image": np.asarray(model_input)}
         told = {name: array for name, array in given.items() if name != "image"}

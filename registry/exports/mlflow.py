@@ -14,6 +14,7 @@ import shutil
 import tempfile
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -33,6 +34,7 @@ __all__ = ["READ_BY", "check", "read", "write"]
 READ_BY = "MLflow 3"
 EXPERIMENT, DIGEST = "vae-registry", "vae.digest"
 SQLITE = "sqlite:///"
+QUIET = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 CODE = Path(__file__).with_name("_mlflow_model.py")
 
 
@@ -94,6 +96,8 @@ def read(place: str) -> tuple[str, bytes, dict[str, bytes]]:
 @contextmanager
 def _client(place: str) -> Iterator[Any]:
     """MLflow at `place`; what MLflow refuses, the registry refuses.  Its process-wide settings are put back."""
+    quiet = {name: os.environ.get(name) for name in QUIET}
+    os.environ.update(QUIET)
     import mlflow
     from mlflow.exceptions import MlflowException
 
@@ -102,11 +106,15 @@ def _client(place: str) -> Iterator[Any]:
     try:
         mlflow.set_tracking_uri(place)
         logger.setLevel(logging.ERROR)
-        yield mlflow.MlflowClient(tracking_uri=place, registry_uri=place)
+        # MLflow sets filters of its own, so its advice on hints and examples, which the signature makes needless, is caught.
+        with warnings.catch_warnings(record=True):
+            yield mlflow.MlflowClient(tracking_uri=place, registry_uri=place)
     except MlflowException as error:
         raise RegistryError(f"MLflow at {place} refuses: {str(error).splitlines()[0]}") from None
     finally:
         mlflow.set_tracking_uri(before)
+        for name, value in quiet.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
         logger.setLevel(level)
 
 

@@ -214,6 +214,7 @@ def test_mlflow_loads_the_model_and_shows_where_it_comes_from(published, tmp_pat
     version, place = published.resolve("labelled"), f"sqlite:///{tmp_path / 'runs.db'}"
     done = command("export", "labelled", "--to", f"mlflow:{place}", "--registry", published.root)
     assert (done.returncode, done.stdout) == (0, f"labelled@1 → models:/labelled/1 in {place}\n"), done.stderr
+    assert done.stderr == ""
 
     batch, labels = images(4).astype(np.float32) / 255, np.array([0, 1, 2, 3])
     np.save(tmp_path / "images.npy", batch)
@@ -229,7 +230,7 @@ def test_mlflow_loads_the_model_and_shows_where_it_comes_from(published, tmp_pat
 
     for source in (f"mlflow:{place}#labelled", f"mlflow:{place}#labelled@1"):
         back = command("import", source, "--registry", tmp_path / "store", "--json")
-        assert back.returncode == 0, back.stderr
+        assert (back.returncode, back.stderr) == (0, "")
         assert json.loads(back.stdout) == {"name": "labelled", "version": 1, "digest": version.digest}
     missing = command("import", f"mlflow:{place}#labelled@7", "--registry", tmp_path / "store")
     assert missing.returncode == 2 and "has no model labelled@7; its versions are [1]" in missing.stderr
