@@ -25,7 +25,7 @@ const chart = () => {
   const [x, y] = study.metrics.length > 1 ? study.metrics : [study.metrics[0], "kl"], shown = study.rows.filter(r => r.values[x] != null && r.values[y] != null);
   $("frontTitle").textContent = `Front: ${x} against ${y}`;
   if (!shown.length) return $("chart").replaceChildren(make("p", {className: "soft"}, "No trial has a result yet."));
-  const alive = shown.filter(r => usable(r) || r.status === "running"), over = alive.length ? alive : shown, W = 440, H = 320, E = 44;
+  const alive = shown.filter(r => usable(r) || r.status === "running"), over = alive.length ? alive : shown, W = 440, H = 320, E = 58;
   const range = key => { const v = over.map(r => r.values[key]), low = Math.min(...v), high = Math.max(...v), pad = (high - low || Math.abs(low) || 1) * .08; return [low - pad, high + pad]; };
   const [xs, ys] = [range(x), range(y)], at = (r, key, [low, high], a, b) => a + (b - a) * Math.min(1, Math.max(0, (r.values[key] - low) / (high - low)));
   const svg = draw("svg", {viewBox: `0 0 ${W} ${H}`, role: "group", "aria-label": `${x} against ${y}`}, draw("path", {d: `M${E},8V${H - E}H${W - 8}`, fill: "none", stroke: "var(--line)"}));
