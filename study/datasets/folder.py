@@ -6,7 +6,8 @@
                                         with one sub-folder a class
 
 Every file that Pillow can open counts, of any size, grey or colour; it is cropped to the middle and resized as
-`models.preprocessing.Preprocessing` says.  Other files are skipped and named in `notes`.  Hidden files are ignored.  Where the
+`models.preprocessing.Preprocessing` says.  Other files are skipped and named in `notes`,
+but for texts beside class folders (`TEXTS`).  Hidden files are ignored.  Where the
 owner made no parts, 10 % of the pictures chosen at random are for validation and 10 % for testing.
 """
 
