@@ -118,7 +118,7 @@ def _listed(exclude: Path | None) -> tuple[str, ...]:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         text = data.decode("latin-1")
-    if text.startswith("file,mark"):
+    if text.partition("\n")[0].rstrip("\r") == "file,mark":  # what the page saves
         return tuple(row["file"] for row in csv.DictReader(io.StringIO(text)) if row["mark"] == "odd")
     return tuple(line for line in text.splitlines() if line.strip())
 

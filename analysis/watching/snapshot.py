@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shlex
 import socket
 import time
 from collections.abc import Callable
@@ -53,7 +54,7 @@ class Snapshots:
         running = [row for row in rows.values() if row["status"] == "running"]
         done = sum(row["status"] in ENDED for row in rows.values())
         driver = driver_of(folder.path, finished=done >= record.trials)
-        if driver != "running":  # who is not driven any more is not running either
+        if driver not in ("running", "elsewhere"):  # who is not driven any more is not running either
             for row in running:
                 row["status"] = "interrupted"
         front = self._front(rows, record.metrics, record.directions)
@@ -67,7 +68,8 @@ class Snapshots:
             "trials": record.trials,
             "done": done,
             "driver": driver,
-            "resume": f"python -m study.run --resume {folder.path}",
+            "resume": f"python -m study.run --resume {shlex.quote(str(folder.path))}",
+            "report": f"python -m analysis.report {shlex.quote(str(folder.path))}",
             "left": _left(rows, record.trials),
             "since": time.time() - datetime.fromisoformat(record.started).timestamp(),
             "front": front,

@@ -78,9 +78,9 @@ const show = () => {
   document.title = `${study.done}/${study.trials} ${study.name}`; $("name").textContent = study.name;
   $("facts").textContent = `${study.space} on ${study.data} · ${study.budget} · ${study.metrics.map((m, k) => `${study.directions[k]} ${m}`).join(", ")}`;
   $("state").textContent = STATES[study.driver]; $("state").className = `state ${study.driver}`;
-  $("time").textContent = `${study.done} of ${study.trials} trials` + (study.left !== null && study.driver === "running" ? ` · about ${clock(study.left)} left` : "");
+  $("time").textContent = `${study.done} of ${study.trials} trials` + (study.left !== null && ["running", "elsewhere"].includes(study.driver) ? ` · about ${clock(study.left)} left` : "");
   $("progress").max = study.trials; $("progress").value = study.done + study.rows.filter(r => r.status === "running").reduce((s, r) => s + r.share, 0);
-  const command = ["gone", "stopped"].includes(study.driver) ? study.resume : study.driver === "finished" ? `python -m analysis.report ${study.resume.split(" ").at(-1)}` : "";
+  const command = ["gone", "stopped"].includes(study.driver) ? study.resume : study.driver === "finished" ? study.report : "";
   $("commands").replaceChildren(...(command ? [make("code", {}, command), " ", make("button", {onclick: () => navigator.clipboard.writeText(command)}, "copy")] : []));
   once("chart", study.rows.map(r => [r.status, r.values]), () => { chart(); best(); }); cards();
   once("table", [study.rows.map(r => [r.trial, r.status, r.values]), study.front], table);

@@ -30,10 +30,15 @@ PICTURES = 6
 
 
 class Film:
-    """Of one trial.  A full disk ends the film, not the trial."""
+    """Of one trial.  A full disk ends the film, not the trial.
 
-    def __init__(self, folder: Path, number: int, config: TrialConfig, replicates: int, dataset: Dataset) -> None:
-        self.folder = folder
+    kept: False for a confirmation, whose fresh seeds would overwrite the film that belongs to the trial's numbers.
+    """
+
+    def __init__(
+        self, folder: Path, number: int, config: TrialConfig, replicates: int, dataset: Dataset, *, kept: bool = True
+    ) -> None:
+        self.folder, self.kept = folder, kept
         rows = dataset.sample("validation", PICTURES)
         self.images = dataset.images[rows]
         self.labels = dataset.labels[rows] if config.condition and dataset.labels is not None else None
@@ -68,6 +73,8 @@ class Film:
 
     def _show(self, **changes: Any) -> None:
         self.shown = self.shown.model_copy(update={"written": time.time(), **changes})
+        if not self.kept:
+            return
         with contextlib.suppress(OSError):
             write_live(self.folder, self.shown)
 

@@ -94,7 +94,7 @@ def run_trial(spec: TrialSpec) -> Iterator[dict[str, Any] | Outcome]:
     dataset = load_dataset(spec.config.dataset, spec.data, **spec.config.dataset_options)
     digest = spec.config.digest()
     finished: list[Replicate] = []
-    film = Film(spec.folder, spec.number, spec.config, spec.replicates, dataset)
+    film = Film(spec.folder, spec.number, spec.config, spec.replicates, dataset, kept=spec.first_replicate == 0)
     for replicate in range(spec.first_replicate, spec.first_replicate + spec.replicates):
         run = Run(spec.config, dataset, spec.config.seed(spec.root_seed, replicate), device, reports=REPORTS)
         looking = yield from _train(spec, run, replicate, film)

@@ -7,6 +7,7 @@ import http.client
 import io
 import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -96,6 +97,19 @@ def test_a_trial_that_runs_is_seen_at_once_and_interrupted_when_its_driver_is_go
     assert (state["driver"], state["rows"][-1]["status"]) == ("gone", "interrupted")
 
 
+def test_a_study_driven_from_another_machine_still_runs(example: Path) -> None:
+    write_live(example, RUNNING)
+    (example / "owner.txt").write_text("process 1 on another-machine\n")
+    state = Snapshots(example).state()
+    assert (state["driver"], state["rows"][-1]["status"]) == ("elsewhere", "running")
+
+
+def test_a_folder_with_a_space_gives_commands_that_work(example: Path) -> None:
+    moved = example.rename(example.with_name("my study"))
+    state = Snapshots(moved).state()
+    assert [shlex.split(state[key])[-1] for key in ("resume", "report")] == [str(moved)] * 2
+
+
 def test_what_the_driver_knows_is_so(example: Path) -> None:
     """A worker that died has no time to say so; its driver has."""
     dead = Snapshots(example).state()["rows"]
@@ -162,6 +176,9 @@ def test_a_film_goes_on_after_a_kill(tmp_path: Path, data_folder: Path) -> None:
     film = Film(tmp_path, 3, config, 1, dataset)
     film.begin(0)
     assert film.shown.pictures == ("kept",)
+    Film(tmp_path, 3, config, 1, dataset, kept=False).begin(1000)  # a confirmation's seeds
+    before = read_live(live_path(tmp_path, 3))
+    assert before is not None and before.pictures == ("kept",)
     film.begin(1)
     assert len(film.shown.pictures) == 0
 
