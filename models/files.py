@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
-__all__ = ["write_atomically"]
+from models.errors import UserError
+
+__all__ = ["local_folder", "write_atomically"]
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
@@ -24,3 +27,14 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def local_folder(path: str | Path) -> Path:
+    """The folder, absolute.  Raises `UserError` for a URL: taken as a path, `s3://bucket` would be a folder named `s3:` here.
+
+    >>> local_folder("/tmp/a").as_posix()
+    '/tmp/a'
+    """
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):  # one letter is a drive; `Path` makes one slash of two
+        raise UserError(f"a folder of this machine or of a shared file system is needed, but got the URL {path}")
+    return Path(path).expanduser().absolute()

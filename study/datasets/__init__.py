@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
+from models.files import local_folder
 from models.plugins import Plugins
 from study.datasets._dataset import PARTS, ArrayImages, Dataset, Images, PackedImages, Part, dataset_record
 from study.datasets._picture_files import save_pictures, skipped_note
@@ -38,7 +39,7 @@ DATASETS = Plugins("study.datasets", kind="dataset")
 
 def data_folder(data: str | Path | None = None) -> Path:
     """The data folder: the argument, or the environment's VAE_DATA, or `data/` here."""
-    return Path(data or os.environ.get("VAE_DATA") or "data").expanduser().absolute()
+    return local_folder(data or os.environ.get("VAE_DATA") or "data")
 
 
 def absolute_dataset(name: str) -> str:

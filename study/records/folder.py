@@ -22,7 +22,7 @@ from pydantic import Field, ValidationError
 
 from models.config import Config
 from models.errors import UserError, did_you_mean, explain
-from models.files import write_atomically
+from models.files import local_folder, write_atomically
 from study.metrics import Direction
 from study.spaces import Budget, LoadedSpace, load_space
 
@@ -158,4 +158,4 @@ def history_path(folder: Path, digest: str, replicate: int) -> Path:
 
 def runs_folder(out: str | Path | None = None) -> Path:
     """The folder of all studies: the argument, or the environment's VAE_RUNS, or `runs/` here."""
-    return Path(out or os.environ.get("VAE_RUNS") or "runs").expanduser().absolute()
+    return local_folder(out or os.environ.get("VAE_RUNS") or "runs")

@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from models.files import write_atomically
+from models.errors import UserError
+from models.files import local_folder, write_atomically
+from registry.place import registry_folder
+from study.datasets import data_folder
+from study.records.folder import runs_folder
 
 
 def test_text_and_bytes(tmp_path: Path) -> None:
@@ -39,3 +43,15 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="file"):
         write_atomically(tmp_path / "file" / "inside", "new")
     assert (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/runs", "gs://bucket", "file:///tmp/x", Path("s3://bucket/runs"), "http+x://h/p"])
+def test_a_url_is_not_taken_for_a_folder(url: str | Path) -> None:
+    """`Path("s3://bucket")` is the folder `s3:/bucket` of wherever one is; studies went there without a word."""
+    for place in (local_folder, runs_folder, data_folder, registry_folder):
+        with pytest.raises(UserError, match="got the URL"):
+            place(url)
+
+
+def test_other_odd_names_are_folders() -> None:
+    assert local_folder("a:b") == Path.cwd() / "a:b" and local_folder("~").is_absolute() and local_folder("C:/x").name == "x"
