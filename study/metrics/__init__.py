@@ -11,7 +11,7 @@ Three families, one signature each, because they look at different things:
     model   compute(encoding, seed)    posterior means and variances, images and the decoder: recon kl negative_elbo
                                        negative_iwae active_units total_correlation.  `study.evaluate.evaluate_codec` runs
                                        them, and the family above on the same encodings.
-    seeds   compute(encodings, seed)   the codes that several seeds of one configuration give to the same images: udr.
+    seeds   compute(encodings, seed)   what several seeds of one configuration make of the same images: udr, model_centrality.
                                        `study.evaluate.evaluate_seeds` runs them.
 
 A key begins with its plug-in's name, so `metric_of("dci_forest_disentanglement")` finds its file without importing the rest.

@@ -5,7 +5,7 @@ minimises; a *score* says how odd one picture is.  There are three families, bec
 
     codes   of codes and factors          compute(points: Points, seed: int)                    MIG, SAP, DCI, …
     model   of the model on images        compute(encoding: Encoding, seed: int)                reconstruction, KL, …
-    seeds   of several seeds of a model   compute(encodings: Sequence[Encoding], seed: int)     UDR
+    seeds   of several seeds of a model   compute(encodings: Sequence[Encoding], seed: int)     UDR, ModelCentrality
 
 Each `compute` returns {key: value} with exactly the declared keys.
 """

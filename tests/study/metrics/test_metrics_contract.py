@@ -76,7 +76,7 @@ def test_every_family_and_name_is_there():
     promised = {"mig", "sap", "dci", "dci_forest", "factor_vae_score", "beta_vae_score", "modularity", "explicitness"}
     assert promised <= set(BY_FAMILY["codes"])
     assert {"recon", "kl", "negative_elbo", "negative_iwae", "active_units", "total_correlation"} <= set(BY_FAMILY["model"])
-    assert BY_FAMILY["seeds"] == ["udr"]
+    assert BY_FAMILY["seeds"] == ["model_centrality", "udr"]
 
 
 # ---------------------------------------------------------------------------------------- codes and factors
@@ -236,16 +236,18 @@ def test_model_metric_of_a_diverged_model_is_an_error(drawn):
 # ---------------------------------------------------------------------------------------- several seeds
 
 
-def test_seeds_metric_refuses_one_seed(drawn):
+@pytest.mark.parametrize("name", BY_FAMILY["seeds"])
+def test_seeds_metric_refuses_one_seed(name, drawn):
     one = evaluate_codec(Oracle(drawn), drawn, metrics=["kl"], config=Oracle.config).encoding
-    with pytest.raises(UserError, match="at least 2 seeds of a configuration, but got 1"):
-        evaluate_seeds([one], ["udr"])
+    with pytest.raises(UserError, match=r"at least 2 .*, but got 1"):
+        evaluate_seeds([one], [name])
 
 
-def test_seeds_metric_refuses_different_images(drawn):
+@pytest.mark.parametrize("name", BY_FAMILY["seeds"])
+def test_seeds_metric_refuses_different_images(name, drawn):
     pair = [evaluate_codec(Oracle(drawn), drawn, metrics=["kl"], config=Oracle.config, seed=s).encoding for s in (0, 1)]
     with pytest.raises(UserError, match="same images"):
-        evaluate_seeds(pair, ["udr"])
+        evaluate_seeds(pair, [name])
 
 
 def test_equal_seeds_agree(drawn):
