@@ -6,6 +6,7 @@ import pytest
 from study.metrics import evaluate
 from study.metrics.dci import dci
 from study.metrics.dci_forest import dci_forest
+from study.metrics.dci_mlp import dci_mlp
 from study.metrics.infomec import infomec
 from study.metrics.irs import irs
 from tests.study.metrics.golden_codes import GOLDEN, NAMES, digest, grid_codes, grid_factors, protocol_rows
@@ -71,6 +72,20 @@ def test_boosted_trees_give_the_published_values(representation):
     found = dci(codes[train], factors[train], codes[test], factors[test])
     for part, value in found._asdict().items():
         assert abs(value - GOLDEN[name]["values"][f"dci_{part}"]["mean"]) <= 0.01
+
+
+PROBED = {  # of the second implementation in `test_dci_mlp_irs`, torch's networks and 5 shuffles, on these very points
+    "aligned": (0.9996, 0.9993, 0.7297),
+    "mixed": (0.3675, 0.2862, 0.4869),
+    "partial": (0.8743, 0.7777, 0.5505),
+}
+
+
+@pytest.mark.slow
+def test_a_neural_probe_gives_what_other_networks_gave(representation):
+    name, codes, factors = representation
+    train, test = protocol_rows()
+    assert dci_mlp(codes[train], factors[train], codes[test], factors[test]) == pytest.approx(PROBED[name], abs=0.03)
 
 
 @pytest.mark.slow
