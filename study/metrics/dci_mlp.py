@@ -5,9 +5,9 @@ test cross-entropy of a network that predicts v_f (never below 0).  Range of eac
 
 DCI-ES asks what a *probe* can get out of a code, and finds that a linear or neural probe ranks representations differently from
 trees: trees cut along axes and so read rotated codes badly, networks don't.  Here: one hidden layer of 64 ReLU, scikit-learn's
-MLPClassifier, Adam, 40 passes, standardised codes, 10,000 train and 5,000 test points.  Not taken over: its explicitness and
-size, which need probes of many capacities.  Other networks of this kind (torch's) give values within .03.  Compare `dci_mlp` only with `dci_mlp`.  Unchanged by permuting, scaling and
-shifting latents.
+MLPClassifier, Adam, 40 passes, standardised codes, 10,000 train and 5,000 test points; torch's networks of the same kind give
+values within .03.  Not taken over: its explicitness and size, which need probes of many capacities.  Compare `dci_mlp` only with
+`dci_mlp`.  Unchanged by permuting, scaling and shifting latents.
 """
 
 from __future__ import annotations
