@@ -2,7 +2,8 @@
 
 ModelCentrality (Lin et al. 2020): each model's decoder draws pictures in which one latent is held, the others' encoders are asked
 which; see `study.metrics.model_centrality`.  Where the study measured metrics that read factors, a second table says what
-choosing by centrality would have given away.  Minutes for 16 models; four times as long for twice as many.
+choosing by centrality would have given away.  About ten minutes for 16 models of dSprites on a busy laptop; four times as long
+for twice as many.
 
     centrality.csv, centrality.png    in the study's `figures/`, or wherever `--out` says
 """

@@ -56,8 +56,8 @@ def _asked(folder: StudyFolder, usable: pd.DataFrame) -> pd.DataFrame:
 
 
 def centrality_table(studies: Studies, shares: pd.DataFrame) -> pd.DataFrame:
-    """One row a trial, the most central first: trial, variant, latents, `model_centrality`, `model_centrality_kappa`, and the
-    metrics of codes that the study measured."""
+    """A row a trial, the most central above chance first: trial, variant, latents, `model_centrality`, `model_centrality_kappa`,
+    and the metrics of codes that the study measured."""
     wide = shares.pivot_table(index="encoder", columns="generator", values="share")
     latents = shares.drop_duplicates("generator").set_index("generator")["latents"].loc[wide.columns].tolist()
     matrix = wide.to_numpy(dtype=np.float64)
@@ -68,7 +68,7 @@ def centrality_table(studies: Studies, shares: pd.DataFrame) -> pd.DataFrame:
         "model_centrality_kappa": model_centrality(above_chance(matrix, latents)),
     })  # fmt: skip
     known = studies.usable[["trial", "variant", *_judges(studies)]]
-    table = found.merge(known, on="trial").sort_values("model_centrality", ascending=False, ignore_index=True)
+    table = found.merge(known, on="trial").sort_values("model_centrality_kappa", ascending=False, ignore_index=True)
     return table[["trial", "variant", *found.columns[1:], *_judges(studies)]]
 
 

@@ -35,7 +35,7 @@ def test_a_table_of_all_pairs_that_is_asked_once(study_path: Path) -> None:
     matrix = shares.pivot_table(index="encoder", columns="generator", values="share")
     expected = dict(zip(matrix.index, model_centrality(matrix.to_numpy()), strict=True))
     assert {row.trial: row.model_centrality for row in table.itertuples()} == pytest.approx(expected)
-    assert table["model_centrality"].is_monotonic_decreasing
+    assert table["model_centrality_kappa"].is_monotonic_decreasing
     shutil.rmtree(study_path / "models")
     pd.testing.assert_frame_equal(measure_agreements(study), shares)
 
