@@ -18,7 +18,7 @@ from study.records.folder import StudyRecord
 from study.records.outcome import Outcome
 from study.search.trial import TrialSpec, run_trial
 
-LONGEST = 40  # bytes of TMPDIR; Ray adds ray/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store
+LONGEST = 39  # bytes of TMPDIR; Ray adds /ray/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store
 
 __all__ = ["check_shared", "concurrency", "idle_gpus", "ray_cluster", "retrain", "slots"]
 

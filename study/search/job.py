@@ -27,6 +27,7 @@ from study.search.journal import finished_trials, load_optuna_study
 from study.search.knobs import check_knobs
 from study.search.notes import note_front
 from study.search.owner import owned
+from study.search.quiet import quiet
 from study.search.screen import Screen
 from study.search.tune import search
 
@@ -62,6 +63,7 @@ def _search(folder: StudyFolder, address: str | None, console: Console, confirm_
     if healed:
         console.print(f"note: {healed}")
     with ExitStack() as stack:
+        stack.enter_context(quiet(folder.path / "ray.log", console))
         try:
             context = stack.enter_context(ray_cluster(address, folder.record.gpus_per_trial, dashboard=dashboard))
             optuna_study = load_optuna_study(folder)

@@ -40,7 +40,14 @@ class Screen(Events):
         self.running: dict[int, tuple[float, str]] = {}
         self.told: dict[int, str] = {}
         self.began = time.monotonic()
-        self.live = Live(get_renderable=self._render, console=console, refresh_per_second=2, transient=True)
+        self.live = Live(
+            get_renderable=self._render,
+            console=console,
+            refresh_per_second=2,
+            transient=True,
+            redirect_stdout=False,  # `study.search.quiet` sees to what others print
+            redirect_stderr=False,
+        )
 
     def __enter__(self) -> Screen:
         if self.console.is_terminal:

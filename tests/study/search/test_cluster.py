@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -11,6 +13,7 @@ import pytest
 
 from study.records.folder import StudyFolder
 from study.records.tables import read_table
+from study.search.cluster import LONGEST
 from study.search.journal import load_optuna_study
 
 pytestmark = pytest.mark.slow
@@ -43,3 +46,21 @@ def test_a_lost_node_costs_no_trial(tmp_path: Path, data_folder: Path, dsprites:
     folder = StudyFolder(tmp_path / "spread")
     assert [t.state.name for t in load_optuna_study(folder).trials] == ["COMPLETE"] * 4
     assert list(read_table(folder, "trials")["status"]) == ["complete"] * 4
+
+
+@pytest.mark.parametrize("length", [LONGEST, LONGEST + 1, 120])
+def test_ray_starts_below_a_long_temporary_folder(length: int) -> None:
+    """A process id has up to seven digits, and a socket's path 107 bytes."""
+    longest = "/ray/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
+    assert LONGEST + len(longest) == 107
+    base = Path("/tmp") / f"t{os.getpid()}"
+    wanted = base / ("x" * (length - len(str(base)) - 1))
+    wanted.mkdir(parents=True)
+    script = "from study.search.cluster import ray_cluster\nwith ray_cluster(None, 0, dashboard=False):\n    print('started')"
+    environment = {**os.environ, "TMPDIR": str(wanted), "PYTHONPATH": str(REPOSITORY)}
+    try:
+        done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120)
+        assert done.stdout == "started\n", done.stderr
+        assert (wanted / "ray").exists() == (length <= LONGEST)
+    finally:
+        shutil.rmtree(base)
