@@ -51,7 +51,9 @@ def main(
     seed: Annotated[int, typer.Option(min=0, help="Root of all randomness.")] = 0,
     replicates: Annotated[int, typer.Option(min=1, help="Seeds trained for every trial; metrics are their medians.")] = 1,
     sampler: Annotated[str, typer.Option(help=f"{', '.join(SAMPLERS)}; list is the space's grid.")] = "tpe",
-    start: Annotated[str, typer.Option(help="First trials: space (its own), recipes (the sources' too), none.")] = "space",
+    start: Annotated[
+        str, typer.Option(help="First trials: space (its own), recipes (the sources' too), none, study:NAME (what it found).")
+    ] = "space",
     scheduler: Annotated[str, typer.Option(help=f"Early stopping: {', '.join(SCHEDULERS)}.")] = "none",
     paired: Annotated[
         str | None, typer.Option(metavar="KNOB", help="Trials that differ in this knob only share their seeds.")
@@ -111,7 +113,7 @@ def main(
         _continue(folder, continuing(given), dry_run=dry_run)
     else:
         folder = StudyFolder.new(runs, name or f"{space}-{time.strftime('%Y%m%d-%H%M%S')}")
-        _begin(folder, _request(folder.name, ctx.params), dry_run=dry_run)
+        _begin(folder, _request(folder, ctx.params), dry_run=dry_run)
     if not dry_run:
         from study.search.job import search_and_publish
         from study.search.live_page import live_page
@@ -131,12 +133,13 @@ def _was_given(ctx: typer.Context, parameter: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def _request(name: str, params: dict[str, Any]) -> Request:
+def _request(folder: StudyFolder, params: dict[str, Any]) -> Request:
     """The options that describe a new study.  Raises `UserError` for a value out of range."""
     from study.search.plan import Request
 
     wishes = {key: value for key, value in params.items() if key in Request.model_fields and value is not None}
-    wishes |= {"name": name, "data": data_folder(params["data"]), "cluster": params["address"] is not None}
+    wishes |= {"name": folder.name, "runs": folder.path.parent}
+    wishes |= {"data": data_folder(params["data"]), "cluster": params["address"] is not None}
     try:
         return Request(**wishes)
     except ValidationError as error:

@@ -26,7 +26,16 @@ from models.files import local_folder, write_atomically
 from study.metrics import Direction
 from study.spaces import Budget, LoadedSpace, load_space
 
-__all__ = ["Settings", "StudyFolder", "StudyRecord", "checkpoint_path", "history_path", "model_path", "runs_folder"]
+__all__ = [
+    "EarlierTrial",
+    "Settings",
+    "StudyFolder",
+    "StudyRecord",
+    "checkpoint_path",
+    "history_path",
+    "model_path",
+    "runs_folder",
+]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -44,6 +53,14 @@ class Settings(Config):
     paired: str | None = None
     concurrent: int | None = Field(default=None, ge=1)
     storage: str | None = None
+
+
+class EarlierTrial(Config):
+    """A trial of the study that this one starts from.  values: of this study's metrics, in order; front: whether it was on it."""
+
+    params: dict[str, Any]
+    values: tuple[float, ...]
+    front: bool
 
 
 class StudyRecord(Settings):
@@ -66,6 +83,7 @@ class StudyRecord(Settings):
     hardware: dict[str, Any]
     started: str
     command: str
+    earlier: tuple[EarlierTrial, ...] = ()
 
 
 class StudyFolder:

@@ -10,6 +10,7 @@ from registry.console import duration
 from study.config import TrialConfig
 from study.datasets import Dataset
 from study.records.folder import StudyRecord
+from study.search.starts import start_points
 from study.spaces import LoadedSpace, load_space
 from study.training.run import Run
 
@@ -59,6 +60,11 @@ def describe(record: StudyRecord, dataset: Dataset, *, chosen: bool, measure: bo
         f"sampler {record.sampler}, scheduler {record.scheduler}, seed {record.seed}",
         f"budget    {record.budget_name}: {size}; {record.budget.purpose}",
     ]
+    if record.earlier:
+        front = len(start_points(load_space(record.space), record))
+        name = record.start.partition(":")[2]
+        knows = f"; TPE knows its {len(record.earlier)} trials" if record.sampler == "tpe" else ""
+        lines.append(f"begins    with {front} points of {name}'s front{knows}")
     if not chosen:
         why = "there is a GPU" if record.gpus_per_trial else "there is no GPU here"
         lines.append(f"          chosen because {why}; change it with --budget smoke, laptop or full, and --trials")

@@ -73,7 +73,7 @@ def enqueue_start(optuna_study: optuna.Study, record: StudyRecord, space: Loaded
     """A new study begins with the points that `record.start` names, or with the whole grid for the `list` sampler."""
     if optuna_study.get_trials(deepcopy=False):
         return
-    points = space.grid_points() if record.sampler == "list" else start_points(space, record.start)
+    points = space.grid_points() if record.sampler == "list" else start_points(space, record)
     for point in points[: record.trials]:
         optuna_study.enqueue_trial(point)
 

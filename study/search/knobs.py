@@ -13,7 +13,7 @@ from models.errors import UserError
 from study.records.columns import TRIAL, facts
 from study.spaces import LoadedSpace
 
-__all__ = ["check_knobs", "check_names"]
+__all__ = ["check_knobs", "check_names", "distributions"]
 
 
 def check_knobs(optuna_study: optuna.Study, space: LoadedSpace, steps: int) -> None:
@@ -27,7 +27,7 @@ def check_knobs(optuna_study: optuna.Study, space: LoadedSpace, steps: int) -> N
     for trial in told.values():
         if not trial.distributions:
             continue
-        now = _distributions(space, trial.params, steps)
+        now = distributions(space, trial.params, steps)
         changes = [_change(name, before, now) for name, before in sorted(trial.distributions.items())]
         said = "; ".join(change for change in changes if change)
         if said:
@@ -38,7 +38,7 @@ def check_names(space: LoadedSpace, steps: int) -> None:
     """Raises `UserError` for a knob named like a column of the trials' table, or choices of several types."""
     points: list[Mapping[str, Any]] = [*space.space.start, {}]
     for point in points:
-        for name, distribution in _distributions(space, point, steps).items():
+        for name, distribution in distributions(space, point, steps).items():
             if name in facts(TRIAL):
                 raise UserError(f"space {space.name}: a knob must not be named like the column {name} of the trials' table")
             if isinstance(distribution, CategoricalDistribution) and len({type(c) for c in distribution.choices}) > 1:
@@ -73,8 +73,8 @@ class _Probe:
         return value
 
 
-def _distributions(space: LoadedSpace, point: Mapping[str, Any], steps: int) -> dict[str, BaseDistribution]:
-    """What the space asks for at this point."""
+def distributions(space: LoadedSpace, point: Mapping[str, Any], steps: int) -> dict[str, BaseDistribution]:
+    """{knob: its distribution}, as the space asks for it at this point."""
     probe = _Probe(point)
     with contextlib.suppress(UserError):  # the point may break a rule of a plug-in; what has been asked until then is known
         space.configure(probe, steps)

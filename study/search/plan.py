@@ -21,12 +21,13 @@ from models.errors import UserError, unknown
 from study.datasets import Dataset, absolute_dataset, dataset_record, load_dataset
 from study.evaluate import check_metrics
 from study.metrics import direction
-from study.records.folder import Settings, StudyRecord
+from study.records.folder import Settings, StudyFolder, StudyRecord
 from study.records.provenance import git_state, library_versions, now
 from study.search.knobs import check_names
+from study.search.prior import read_earlier
 from study.search.samplers import SAMPLERS
 from study.search.schedulers import SCHEDULERS
-from study.search.starts import STARTS
+from study.search.starts import OF_STUDY, check_start
 from study.spaces import LoadedSpace, load_space
 from study.training.device import choose_device, describe_hardware, gpu_count
 
@@ -41,6 +42,7 @@ class Request(Settings):
     space: str
     name: str
     data: Path
+    runs: Path = Path("runs")
     budget: str | None = None
     trials: int | None = Field(default=None, ge=1)
     metrics: str | None = None
@@ -51,8 +53,9 @@ class Request(Settings):
 
 def plan(request: Request) -> tuple[StudyRecord, Dataset]:
     """The study's record and its data set.  Raises `UserError` for anything that could not run."""
-    for what, choices in (("sampler", SAMPLERS), ("scheduler", SCHEDULERS), ("start", STARTS)):
+    for what, choices in (("sampler", SAMPLERS), ("scheduler", SCHEDULERS)):
         _choice(what, getattr(request, what), choices)
+    check_start(request.start)
     if request.storage is not None:
         check_storage(request.storage, request.name)
     space = load_space(request.space, request.paired)
@@ -85,6 +88,9 @@ def plan(request: Request) -> tuple[StudyRecord, Dataset]:
         command=shlex.join(["python", "-m", "study.run", *sys.argv[1:]]),
     )
     check_cpus(record, cluster=request.cluster)
+    if request.start.startswith(OF_STUDY):
+        earlier = StudyFolder.find(request.start.removeprefix(OF_STUDY), request.runs)
+        record = record.model_copy(update={"earlier": read_earlier(earlier, record, space)})
     return record, dataset
 
 

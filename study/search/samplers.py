@@ -58,9 +58,14 @@ SAMPLERS: dict[str, Callable[[StudyRecord, int], BaseSampler]] = {
 
 def make_sampler(record: StudyRecord, asked: int) -> BaseSampler:
     """The record's sampler.  Its seed moves on with the number of trials ever asked for, so that a resumed study explores on.
+    With `--start study:NAME` TPE models that study's trials, too; the other samplers begin with its front only.
 
     Raises `UserError` for an unknown name.
     """
     if record.sampler not in SAMPLERS:
         raise unknown("sampler", record.sampler, SAMPLERS)
+    if record.earlier and record.sampler == "tpe":
+        from study.search.prior import Informed
+
+        return Informed(record, lambda seed: _tpe(record, seed % 2**32))
     return SAMPLERS[record.sampler](record, (record.seed + asked) % 2**32)

@@ -182,11 +182,11 @@ def test_start_points_are_enqueued_once_and_no_more_than_trials(folder: StudyFol
 
 def test_recipes_join_the_start_points_and_none_means_none() -> None:
     space = load_space("dsprites_capacity")
-    own, recipes = start_points(space, "space"), start_points(space, "recipes")
+    own, recipes = start_points(space, record(start="space")), start_points(space, record(start="recipes"))
     assert own == [dict(point) for point in space.space.start]
     assert recipes[: len(own)] == own and len(recipes) > len(own)
     assert all(recipes.count(point) == 1 for point in recipes)
-    assert start_points(space, "none") == []
+    assert start_points(space, record(start="none")) == []
 
 
 def test_the_list_sampler_is_the_grid(tmp_path: Path) -> None:
