@@ -52,7 +52,7 @@ def main(
         raise UserError(f"no two usable trials differ in {chosen} alone: a grid has such trials (--sampler list)")
     drawn = [metric for metric in loaded.searched if metric in set(table["metric"])] or [str(table["metric"].iloc[0])]
     note = " · dots are seeds, diamonds all settings (thin: for others like them)"
-    files = save(loaded, "matched", table, lambda: forest_figure(seeds, chosen, drawn), out, note)
+    files = save(loaded, "matched", table, lambda: forest_figure(seeds, chosen, drawn), out, note, medians=False)
     files.append(files[-1].with_name("matched_fates.csv"))
     write_atomically(files[-1], lost.to_csv(index=False))
     verdicts = matched_verdicts(table, drawn)

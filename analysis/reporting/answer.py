@@ -42,13 +42,19 @@ def deliver(
 
 
 def save(
-    studies: Studies, name: str, table: pd.DataFrame, draw: Callable[[], Figure], out: Path | None, note: str = ""
+    studies: Studies,
+    name: str,
+    table: pd.DataFrame,
+    draw: Callable[[], Figure],
+    out: Path | None,
+    note: str = "",
+    medians: bool = True,
 ) -> list[Path]:
-    """The two files' paths, figure first.  note: behind the provenance in the figure's small print."""
+    """The two files' paths, figure first.  note: behind the provenance (of medians, or of seeds) in the figure's small print."""
     target = out or _default_folder(studies)
     with themed():
         figure = draw()
-        caption(figure, provenance(studies) + note)
+        caption(figure, provenance(studies, medians=medians) + note)
         picture = png(figure)
     write_atomically(target / f"{name}.csv", table.to_csv(index=False))
     write_atomically(target / f"{name}.png", picture)

@@ -18,16 +18,17 @@ PROTOCOL = 15_000  # images behind published values: 10,000 to fit on and 5,000 
 FEW = 30  # usable trials below which a knob's effect is an impression
 
 
-def provenance(studies: Studies) -> str:
-    """Data, budget and seeds in one line, for captions."""
+def provenance(studies: Studies, *, medians: bool = True) -> str:
+    """Data, budget and seeds in one line, for captions.  medians: shown are medians over a trial's seeds, not its seeds."""
     if len(studies.records) == 1:
-        return _provenance(next(iter(studies.records.values())))
-    return "; ".join(f"{name}: {_provenance(record)}" for name, record in studies.records.items())
+        return _provenance(next(iter(studies.records.values())), medians)
+    return "; ".join(f"{name}: {_provenance(record, medians)}" for name, record in studies.records.items())
 
 
-def _provenance(record: StudyRecord) -> str:
+def _provenance(record: StudyRecord, medians: bool) -> str:
     data = f"{record.dataset['name']} ({record.dataset['source']})"
-    return f"{data} · {record.budget.steps:,} steps ({record.budget_name}) · {seeds_text(record.replicates)}"
+    seeds = seeds_text(record.replicates) if medians else f"n = {record.replicates} seeds"
+    return f"{data} · {record.budget.steps:,} steps ({record.budget_name}) · {seeds}"
 
 
 def seeds_text(replicates: int) -> str:

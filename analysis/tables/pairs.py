@@ -22,7 +22,7 @@ import pandas as pd
 from analysis.tables.blocked import blocked_effect
 from analysis.tables.crossed import holm
 from analysis.tables.load import Studies, knobs
-from analysis.tables.names import find_metric, metric_name, number
+from analysis.tables.names import find_metric, knob_label, metric_name, number
 from models.errors import UserError
 from study.records.intervals import mean_interval, share_interval
 from study.records.outcome import is_usable
@@ -64,8 +64,9 @@ def pair_up(trials: pd.DataFrame, replicates: pd.DataFrame, knob: str, others: S
     configuration may be an arm's own: another objective, say)."""
     trials = trials[trials["config_digest"].notna() & (trials[knob].notna() if knob in trials else False)]
     trials = trials[~trials.duplicated(["config_digest", "root_seed"])]
-    keys = list(trials[_making(trials, knob, others)].itertuples(index=False, name=None))
-    labels = _labels(keys)
+    making = _making(trials, knob, others)
+    keys = list(trials[making].itertuples(index=False, name=None))
+    labels = _labels(making, keys)
     found = trials[["study", "trial", "root_seed"]].assign(arm=trials.get(knob), setting=[labels[str(key)] for key in keys])
     rows = replicates.drop(columns=["terms", "variant"], errors="ignore").merge(found, on=["study", "trial"])
     seed = rows["root_seed"].astype(str) + " · " + rows["replicate"].astype(str)
@@ -89,15 +90,24 @@ def _making(trials: pd.DataFrame, knob: str, others: Sequence[str]) -> list[str]
     return kept
 
 
-def _labels(keys: Sequence[tuple[Any, ...]]) -> dict[str, str]:
-    """Rounded for people, whole for matching: what only looks alike gets a number."""
+def _labels(making: Sequence[str], keys: Sequence[tuple[Any, ...]]) -> dict[str, str]:
+    """Rounded for people, whole for matching: what only looks alike gets a number.  A number says of which knob it is."""
     labels: dict[str, str] = {}
     for key in keys:
         if str(key) in labels:
             continue
-        short = " · ".join(map(number, key)) or "all"
+        short = " · ".join(map(_value, making, key)) or "all"
         labels[str(key)] = short if short not in labels.values() else f"{short} ({len(labels)})"
     return labels
+
+
+def _value(knob: str, value: Any) -> str:
+    """
+    >>> _value("architecture", "cnn"), _value("capacity/capacity_max", 25.0)
+    ('cnn', 'C max 25')
+    """
+    named = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return f"{knob_label(knob).partition(' (')[0]} {number(value)}" if named else number(value)
 
 
 def arms_of(seeds: pd.DataFrame) -> list[Any]:
