@@ -33,6 +33,8 @@ app = command_line(
     "python -m registry annotate dsprites_capacity@3 --tag purpose=paper",
     "python -m registry history dsprites_capacity",
     "python -m registry verify",
+    "python -m registry verify --key team.pub",
+    "python -m registry sign dsprites_capacity@champion --key team.pem",
     "python -m registry diff dsprites_capacity@1 dsprites_capacity@2",
     "python -m registry gc --keep 5 --dry-run",
     "python -m registry export dsprites_capacity@champion model.tar",
@@ -145,19 +147,42 @@ def history(
 @app.command()
 def verify(
     model: Annotated[str | None, typer.Argument(metavar="MODEL", help="A name or one version; everything if left out.")] = None,
+    key: Annotated[Path | None, typer.Option(help="A public key (PEM) that must have signed each version.")] = None,
     as_json: AsJson = False,
     registry: Registry = None,
 ) -> None:
-    """Compare every stored file with its digest.  Exit status 1 when something is damaged."""
+    """Compare every stored file with its digest.  Exit status 1 when something is damaged or, with --key, not signed."""
     store = Store(registry_folder(registry))
     if not any((store.root / part).exists() for part in ("store.json", "models", "heads")):
         raise NotFoundError(f"there is no model store in {store.root}")
     findings = store.verify(model)
+    if key is not None:
+        from registry.signing import unsigned
+
+        findings += unsigned(store, model, key)
     if as_json:
         print_json([{"name": found.name, "version": found.version, "problem": found.problem} for found in findings])
     else:
         print("\n".join(found.problem for found in findings) or "all intact")
     raise typer.Exit(1 if findings else 0)
+
+
+@app.command()
+def sign(
+    model: Reference,
+    key: Annotated[Path, typer.Option(help="A private key: a PEM file of an elliptic curve, without a password.")],
+    as_json: AsJson = False,
+    registry: Registry = None,
+) -> None:
+    """Sign a version: a signature beside it, which `verify --key` and `load(…, key=)` ask for."""
+    from registry.signing import Signer
+
+    signer, store = Signer(key), Store(registry_folder(registry))
+    version = store.resolve(model)
+    where = signer.sign(store.root, version)
+    print_json({"name": version.name, "version": version.number, "signature": str(where)}) if as_json else print(
+        f"{version} is signed: {where}"
+    )
 
 
 @app.command()

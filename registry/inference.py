@@ -45,18 +45,24 @@ def load(
     threads: int | None = None,
     providers: Sequence[str] = CPU,
     session_options: Mapping[str, str] | None = None,
+    key: str | Path | None = None,
 ) -> Model:
     """The published model that `reference` means, every file of it checked against its digest.
 
     reference: "name" (newest version), "name@alias", "name@3" or ("name", 3), "sha256:…" (manifest digest).
     registry: the store's folder; see `registry.place`.  threads, providers, session_options (entries of onnxruntime's session
     configuration, text to text): for onnxruntime.  A model that this machine has not seen is first run in a child process with
-    little memory and time (`registry.sandbox`).
+    little memory and time (`registry.sandbox`).  key: a public key that must have signed it (`registry.signing`).
 
     Raises `RegistryError`: `NotFoundError`, `DamagedError`, `UnsafeError`, or a provider that is not there.
     """
-    found = Store(registry_folder(registry)).resolve(reference, version)
+    store = Store(registry_folder(registry))
+    found = store.resolve(reference, version)
     files = found.read()
+    if key is not None:
+        from registry.signing import Verifier
+
+        Verifier(Path(key)).check(store.root, found, files)
     _check_networks(files, str(found))
     try_once(files, found.manifest.signature)
     return Model(found.manifest, files, name=str(found), threads=threads, providers=providers, session_options=session_options)

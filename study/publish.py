@@ -11,6 +11,7 @@ With --pareto `candidate` goes to the model nearest the ideal point of the front
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +25,8 @@ from registry.place import registry_folder
 if TYPE_CHECKING:
     import pandas as pd
 
+    from registry.store import Store
+    from registry.version import Version
     from study.records.folder import StudyFolder
 
 __all__ = ["app", "main"]
@@ -32,6 +35,7 @@ app = command_line(
     "Publish models of a finished study as registry versions, checked on their exported files.",
     "python -m study.publish my_study --pareto",
     'python -m study.publish my_study --best mig --where "recon <= 60"',
+    "python -m study.publish my_study --pareto --sign team.pem",
 )
 
 
@@ -46,6 +50,7 @@ def main(
     ] = None,
     name: Annotated[str | None, typer.Option(help="The model's name (default: the space's).")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of all studies (default: runs, or $VAE_RUNS).")] = None,
+    sign: Annotated[Path | None, typer.Option(metavar="KEY", help="Sign each version with this private key (PEM).")] = None,
     registry: Annotated[Path | None, typer.Option(help="Model store (default: runs/_registry, or $VAE_REGISTRY).")] = None,
     json_: Annotated[
         bool, typer.Option("--json", help="One JSON list of {name, version, trial, digest} on standard output.")
@@ -61,6 +66,8 @@ def main(
     from study.records.folder import StudyFolder, runs_folder
     from study.records.winners import MOST, best_trials, front_of
 
+    store = Store(registry_folder(registry))
+    signed = _signing(store, sign)
     folder = StudyFolder.find(study, runs_folder(out))
     if trial is not None:
         chosen = _trial(folder, trial)
@@ -71,9 +78,10 @@ def main(
     versions = publish_trials(
         folder,
         chosen,
-        Store(registry_folder(registry)),
+        store,
         name,
         aliases=pareto,
+        after=signed,
         say=partial(print, file=sys.stderr if json_ else sys.stdout),
     )
     if json_:
@@ -84,6 +92,16 @@ def main(
         print(f"trial {version.manifest.lineage.trial} is {version.name} version {version.number}  {version.digest[:19]}")
     if not versions:
         print(f"{folder.name} has no finished trial to publish")
+
+
+def _signing(store: Store, key: Path | None) -> Callable[[Version], object]:
+    """What is done with each version; a key that is none is refused before anything is published."""
+    if key is None:
+        return lambda version: None
+    from registry.signing import Signer
+
+    signer = Signer(key)
+    return lambda version: signer.sign(store.root, version)
 
 
 def _trial(folder: StudyFolder, number: int) -> pd.DataFrame:

@@ -41,11 +41,13 @@ def publish_trials(
     name: str | None = None,
     *,
     aliases: bool = True,
+    after: Callable[[Version], object] = lambda version: None,
     say: Callable[[str], object] = lambda line: None,
 ) -> list[Version]:
     """Publish these trials' models, in order; one that is in the registry already is returned as it is.
 
     aliases: move `candidate` to the one nearest the ideal point, and `champion` if it has earned it; `say` is told.
+    after: is given each version, before an alias moves.
     """
     record = folder.record
     store = store or Store(registry_folder())
@@ -55,6 +57,8 @@ def publish_trials(
     first = TrialConfig.parse(json.loads(trials.iloc[0]["config"]))
     dataset = load_dataset(first.dataset, record.data, **first.dataset_options)
     versions = [_publish_one(folder, row, store, name, dataset) for _, row in trials.iterrows()]
+    for version in versions:
+        after(version)
     if aliases:
         best = versions[_best(folder, trials)]
         say(move_aliases(store, name, best, record.metrics))

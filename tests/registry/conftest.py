@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import sys
 
 import numpy as np
 import pytest
 
+from registry.commands import app
+from registry.console import run
 from registry.store import Store
 from tests.registry.helpers import CONDITIONAL, CONFIG, LINEAGE, PREPROCESSING, images
 
@@ -75,3 +78,18 @@ def store(published, tmp_path):
 def empty(tmp_path):
     """A store that does not exist yet."""
     return Store(tmp_path / "runs" / "registry")
+
+
+@pytest.fixture
+def cli(store, monkeypatch, capsys):
+    """Run the command line in this process, on `store`; returns exit status, output, errors."""
+    monkeypatch.setenv("VAE_REGISTRY", str(store.root))
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["registry", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            run(app)
+        out, errors = capsys.readouterr()
+        return caught.value.code or 0, out, errors
+
+    return call

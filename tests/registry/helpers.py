@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from models.config import Condition, VAEConfig
 from models.preprocessing import Preprocessing
@@ -27,7 +29,16 @@ LINEAGE = Lineage(
     libraries={"torch": "2.15"},
     hardware={"cpu": "two cores"},
 )
+PRIVATE = Encoding.PEM, PrivateFormat.PKCS8
 FILES = {"encoder.onnx": b"e" * 3000, "decoder.onnx": b"d" * 2000, "card.md": b"# card\n", "pictures/a.png": b"picture"}
+
+
+def key_pair(folder: Path, name: str, curve: ec.EllipticCurve | None = None) -> tuple[Path, Path]:
+    """Files of a private and a public key."""
+    secret = ec.generate_private_key(curve or ec.SECP256R1())
+    (folder / f"{name}.pem").write_bytes(secret.private_bytes(*PRIVATE, NoEncryption()))
+    (folder / f"{name}.pub").write_bytes(secret.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    return folder / f"{name}.pem", folder / f"{name}.pub"
 
 
 def manifest(mig: float = 0.5, config: VAEConfig = CONFIG, **changes) -> Manifest:

@@ -15,25 +15,23 @@ from PIL import Image
 
 from registry import load
 from registry.commands import app
-from registry.console import run
 from tests.registry.helpers import FILES, LINEAGE, images, manifest, publish, snapshot
 
-COMMANDS = ["list", "show", "promote", "annotate", "history", "verify", "diff", "gc", "export", "import", "pull", "encode"]
-
-
-@pytest.fixture
-def cli(store, monkeypatch, capsys):
-    """Run the command line in this process, on `store`; returns exit status, output, errors."""
-    monkeypatch.setenv("VAE_REGISTRY", str(store.root))
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["registry", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            run(app)
-        out, errors = capsys.readouterr()
-        return caught.value.code or 0, out, errors
-
-    return call
+COMMANDS = [
+    "list",
+    "show",
+    "promote",
+    "annotate",
+    "history",
+    "verify",
+    "sign",
+    "diff",
+    "gc",
+    "export",
+    "import",
+    "pull",
+    "encode",
+]
 
 
 def test_list_as_json_is_what_scripts_rely_on(cli, store):

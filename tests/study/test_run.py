@@ -21,10 +21,12 @@ import pytest
 from optuna.artifacts import get_all_artifact_meta
 
 from registry import load
+from registry.signing import unsigned
 from registry.store import Store
 from study.records.folder import StudyFolder
 from study.records.tables import read_table
 from study.search.journal import load_optuna_study
+from tests.registry.helpers import key_pair
 
 COMMAND = (sys.executable, "-m", "study.run")
 REPOSITORY = Path(__file__).parents[2]
@@ -122,14 +124,22 @@ def test_its_models_are_in_the_registry(smoke: tuple[StudyFolder, str], dsprites
     assert model.decode(mu).shape == images.shape
 
 
-def test_publishing_again_changes_nothing(smoke: tuple[StudyFolder, str]) -> None:
+def test_publishing_again_changes_nothing_but_may_sign(smoke: tuple[StudyFolder, str], tmp_path: Path) -> None:
     folder, _ = smoke
     registry = folder.path.parent / "_registry"
     before = {path: path.stat().st_mtime for path in registry.rglob("manifest.json")}
-    done = call("smoke", "--pareto", "--out", folder.path.parent, "--registry", registry, "--json", module="study.publish")
+    secret, public = key_pair(tmp_path, "ours")
+    command = ("smoke", "--pareto", "--out", folder.path.parent, "--registry", registry, "--json", "--sign")
+    done = call(*command, public, module="study.publish")
+    assert done.returncode == 2 and "a private key must be a PEM file" in done.stderr
+    done = call(*command, secret, module="study.publish")
     assert done.returncode == 0, done.stderr
-    assert {row["name"] for row in json.loads(done.stdout)} == {"dsprites_capacity"}
+    rows = json.loads(done.stdout)
+    assert {row["name"] for row in rows} == {"dsprites_capacity"}
     assert {path: path.stat().st_mtime for path in registry.rglob("manifest.json")} == before
+    signed = {row["version"] for row in rows}
+    missing = {finding.version for finding in unsigned(Store(registry), "dsprites_capacity", public)}
+    assert signed and missing == set(Store(registry).numbers("dsprites_capacity")) - signed
 
 
 def test_extending_adds_trials(smoke: tuple[StudyFolder, str]) -> None:
