@@ -9,7 +9,7 @@ from pathlib import Path
 
 from models.errors import UserError
 
-__all__ = ["local_folder", "write_atomically"]
+__all__ = ["is_url", "local_folder", "write_atomically"]
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
@@ -29,12 +29,21 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         raise
 
 
+def is_url(text: str | Path) -> bool:
+    """Whether this names a place by URL, not a folder by path.
+
+    >>> is_url("s3://bucket/runs"), is_url("runs"), is_url("C:/runs")
+    (True, False, False)
+    """
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(text)) is not None  # `Path` makes one slash of two
+
+
 def local_folder(path: str | Path) -> Path:
     """The folder, absolute.  Raises `UserError` for a URL: taken as a path, `s3://bucket` would be a folder named `s3:` here.
 
     >>> local_folder("/tmp/a").as_posix()
     '/tmp/a'
     """
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):  # one letter is a drive; `Path` makes one slash of two
+    if is_url(path):
         raise UserError(f"a folder of this machine or of a shared file system is needed, but got the URL {path}")
     return Path(path).expanduser().absolute()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from study.datasets import Dataset, load_dataset
+from tests.s3 import Server, server
 
 os.environ["VAE_OFFLINE"] = "1"  # here rather than in a fixture, so that every process a test starts inherits it
 
@@ -43,3 +44,18 @@ def operators_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(functools.cache(ONNXRegistry.from_torchlib)))
         yield
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[Server]:
+    """An S3 server on this machine, for all tests that need one."""
+    with server() as started:
+        yield started
+
+
+@pytest.fixture
+def bucket(s3_server: Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """`s3://…`, a new empty bucket; what starts in this test finds it by the environment, as on a real cluster."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_server.new_bucket()
