@@ -282,12 +282,15 @@ def _default_generator(device: torch.device) -> torch.Generator:
     return torch.cuda.default_generators[device.index or 0]
 
 
-def _adam(module: nn.Module, rate: float, betas: tuple[float, float], decay: float) -> torch.optim.Optimizer:
-    """On CUDA the learning rate lives on the device and every step may be part of a graph (`capturable`)."""
+def _adam(
+    module: nn.Module, rate: float, betas: tuple[float, float], decay: float, capturable: bool | None = None
+) -> torch.optim.Optimizer:
+    """capturable: the learning rate lives on the device, and every step may be part of a graph; None: on CUDA."""
     kind = torch.optim.AdamW if decay else torch.optim.Adam
     device = next(module.parameters()).device
-    lr = torch.tensor(rate, device=device) if device.type == "cuda" else rate
-    return kind(module.parameters(), lr=lr, betas=betas, weight_decay=decay, fused=True, capturable=device.type == "cuda")
+    capturable = device.type == "cuda" if capturable is None else capturable
+    lr = torch.tensor(rate, device=device) if capturable else rate
+    return kind(module.parameters(), lr=lr, betas=betas, weight_decay=decay, fused=True, capturable=capturable)
 
 
 def _serialise(state: dict[str, Any]) -> bytes:

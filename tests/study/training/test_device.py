@@ -7,6 +7,7 @@ every operator.
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,13 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import study.training.batches as batches_module
+import study.training.run as run_module
 from models.config import OBJECTIVES
 from study.training.batches import Batches, _ResidentBytes
 from study.training.device import CONTEXT, memory_fraction, memory_left
 from study.training.run import CHUNK, Run
 from tests.models.helpers import SMALL_OBJECTIVE
-from tests.study.training.test_train import blobs, config, finish
+from tests.study.training.test_train import blobs, config, finish, weights
 
 WAITS = {
     "aten._local_scalar_dense",  # .item(), float(), if tensor:
@@ -72,6 +74,28 @@ def test_no_step_waits_for_the_device(objective: str, precision: str) -> None:
         run._step()
     assert sum(seen.operators.values()) > 50
     assert {name: seen.operators[name] for name in WAITS if seen.operators[name]} == {}
+
+
+@pytest.mark.usefixtures("resident")
+@pytest.mark.parametrize(("objective", "decay"), [("beta_vae", 0.0), ("beta_vae", 0.01), ("factor_vae", 0.0)])
+def test_the_optimiser_that_cuda_has_learns_the_same_without_waiting(
+    objective: str, decay: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Capturable, its learning rate on the device: read by schedules that fill it in place, in a checkpoint, too."""
+    settings = config(30, objective, lr_schedule="one_cycle", weight_decay=decay)
+    plain = finish(Run(settings, blobs(), seed=0, reports=2))
+    monkeypatch.setattr(run_module, "_adam", partial(run_module._adam, capturable=True))
+    run = Run(settings, blobs(), seed=0, reports=2)
+    assert isinstance(run.optimiser.param_groups[0]["lr"], torch.Tensor)
+    next(run.advance())
+    run.schedules = type(run.schedules)(run.config.training, run.objective, run.step, 30, run.device)
+    with Seen() as seen:
+        run._step()
+    assert {name: seen.operators[name] for name in WAITS if seen.operators[name]} == {}
+    again = finish(Run(settings, blobs(), seed=0, reports=2))
+    assert float(again.optimiser.param_groups[0]["lr"]) == pytest.approx(plain.optimiser.param_groups[0]["lr"])
+    for name, tensor in weights(again).items():
+        torch.testing.assert_close(tensor, weights(plain)[name], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.usefixtures("resident")
