@@ -1,8 +1,9 @@
 """`python -m analysis.disentanglement STUDY…`: does disentanglement buy better rankings of odd pictures, and better explanations?
 
 Over the usable trials of studies that recorded both (`dsprites_outliers` does; `--measure` measures it on the models of others):
-Spearman's rank correlation of each disentanglement metric with each ranking metric, with intervals over trials, and a
-scatter of the pairs: see `analysis.tables.associations`.
+Spearman's rank correlation of each disentanglement metric with each ranking metric, with intervals over trials, p-values
+adjusted over all pairs (Holm), and the same with reconstruction or the number of active latents held fixed; and a scatter of the
+pairs: see `analysis.tables.associations`.
 
     disentanglement.csv, disentanglement.png    in the study's `figures/`, or wherever `--out` says
 """
@@ -37,7 +38,7 @@ def main(
     """Print the table; write it and the figure."""
     from analysis.figures.association_scatter import associations_figure
     from analysis.reporting.answer import deliver
-    from analysis.tables.associations import association_table
+    from analysis.tables.associations import SPARE, association_table
     from analysis.tables.load import load_study
 
     loaded = load_study(*studies)
@@ -49,7 +50,7 @@ def main(
         loaded = measure(loaded, plugins_of(keys), data)
     models = loaded.distinct
     table = association_table(models)
-    deliver(loaded, "disentanglement", table, lambda: associations_figure(models), out, as_json)
+    deliver(loaded, "disentanglement", table, lambda: associations_figure(models), out, as_json, SPARE)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ wherever `--out` says), then prints the table, or with `--json` one document in 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,14 +32,23 @@ __all__ = ["deliver", "notes", "records", "save", "show"]
 
 
 def deliver(
-    studies: Studies, name: str, table: pd.DataFrame, draw: Callable[[], Figure], out: Path | None, as_json: bool
+    studies: Studies,
+    name: str,
+    table: pd.DataFrame,
+    draw: Callable[[], Figure],
+    out: Path | None,
+    as_json: bool,
+    spare: Sequence[str] = (),
 ) -> None:
-    """Write `table` and the figure that `draw` makes as `name`.csv and `name`.png, and print the table."""
+    """Write `table` and the figure that `draw` makes as `name`.csv and `name`.png, and print the table.
+
+    spare: columns that a narrow screen may go without, the first to go first.
+    """
     files = save(studies, name, table, draw, out)
     if as_json:
         print_json(records(table))
     else:
-        show(studies, [table_of(table)], files)
+        show(studies, [replace(table_of(table), spare=spare)], files)
 
 
 def save(

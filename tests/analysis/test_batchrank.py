@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 
 from analysis.batchrank import app
 from analysis.ranking.benchmark import tables
-from analysis.tables.associations import association_table, rank_correlation
 from analysis.tables.method_quality import comparison_table, gain_table, quality_table, values_of
 from models.checkpoint import save_model
 from models.config import VAEConfig
@@ -122,29 +121,3 @@ class TestCommand:
         save_model(VAE(VAEConfig(image_shape=(1, 8, 8), architecture="mlp", latent_dim=2)), tmp_path / "a.vae")
         with pytest.raises(UserError, match=says):
             CliRunner().invoke(app, [str(tmp_path / "a.vae"), *arguments], catch_exceptions=False)
-
-
-class TestDisentanglement:
-    def trials(self, n: int = 30) -> pd.DataFrame:
-        generator = np.random.default_rng(0)
-        recon, mig = generator.normal(size=n), generator.normal(size=n)
-        hit = mig + 0.3 * generator.normal(size=n)
-        return pd.DataFrame(
-            {"recon": recon, "mig": mig, "explanation_hit": hit, "outlier_ap": recon + 0.1 * generator.normal(size=n)}
-        )
-
-    def test_what_goes_together_is_found_and_what_does_not_is_not(self):
-        table = association_table(self.trials()).set_index("ranking")
-        assert table.loc["explanation_hit", "low"] > 0.5
-        assert table.loc["outlier_ap", "low"] < 0 < table.loc["outlier_ap", "high"]
-
-    def test_a_common_cause_is_held_fixed(self):
-        cause = np.random.default_rng(1).normal(size=200)
-        x, y = (cause + 0.3 * np.random.default_rng(seed).normal(size=200) for seed in (2, 3))
-        assert rank_correlation(x, y) > 0.8
-        assert abs(rank_correlation(x, y, cause)) < 0.25
-        assert np.isnan(rank_correlation(x, np.ones(200)))
-
-    def test_too_few_trials(self):
-        with pytest.raises(UserError, match="at least 8 trials"):
-            association_table(self.trials(5))
