@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from registry.errors import DamagedError, WriteError
+from registry.leases import Lease, hold
 
 __all__ = [
     "canonical_json",
@@ -33,6 +34,7 @@ __all__ = [
     "digest_of",
     "make_folder",
     "numbers",
+    "replace_file",
     "seal",
     "sha256",
     "signed",
@@ -109,14 +111,36 @@ def claim(staged: Path, series: Path, number: int) -> bool:
 
 @contextmanager
 def working_folder(parent: Path) -> Iterator[Path]:
-    """A new folder below `parent` that is gone at the end unless it was renamed away.  A killed process leaves it to gc."""
+    """A new folder below `parent`, held (`registry.leases`), that is gone at the end unless it was renamed away.
+
+    A killed process leaves it to `gc`.
+    """
     make_folder(parent)
-    folder = parent / uuid.uuid4().hex
-    folder.mkdir()
+    folder, lease = _held_folder(parent)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        lease.end()
+
+
+def _held_folder(parent: Path) -> tuple[Path, Lease]:
+    while True:
+        folder = parent / uuid.uuid4().hex
+        folder.mkdir()
+        try:
+            return folder, hold(folder)
+        except FileNotFoundError:  # `gc` was between the two lines above
+            continue
+
+
+def replace_file(staging: Path, path: Path, data: bytes) -> None:
+    """Write `path` anew: a reader sees the old content or the new one, never a part, also after a power cut."""
+    make_folder(path.parent)
+    with working_folder(staging) as staged:
+        write_file(staged / path.name, data)
+        os.replace(staged / path.name, path)
+    sync_folder(path.parent)
 
 
 @contextmanager

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.files import write_atomically
-from registry.disk import digest_of, seal, unseal
+from registry.disk import digest_of, replace_file, seal, unseal
 from registry.errors import DamagedError
 
 __all__ = ["CHAIN", "Head", "check_place", "head_of", "heads", "link", "raise_head"]
@@ -59,7 +58,8 @@ def raise_head(root: Path, name: str, series: str, number: int) -> None:
     if known[series][0] < number:
         known[series] = (number, digest_of(root / "models" / name / series / str(number) / SERIES[series]))
         with contextlib.suppress(OSError):
-            write_atomically(root / "heads" / name, seal({each: list(value) for each, value in known.items()}))
+            record = seal({each: list(value) for each, value in known.items()})
+            replace_file(root / "staging", root / "heads" / name, record)
 
 
 def link(root: Path, name: str, series: str, head: Head, last: int) -> dict[str, Any]:
@@ -69,7 +69,11 @@ def link(root: Path, name: str, series: str, head: Head, last: int) -> dict[str,
     """
     number, digest = max(getattr(head, series), (last, ""))
     there = root / "models" / name / series / str(number) / SERIES[series]
-    return {"name": name, "number": number + 1, "previous": digest_of(there) if there.exists() else digest or None}
+    try:
+        previous = digest_of(there)
+    except DamagedError:  # lost, or retired since we looked: then a newer one is there, and this place is taken already
+        previous = digest
+    return {"name": name, "number": number + 1, "previous": previous or None}
 
 
 def check_place(record: dict[str, Any], folder: Path, name: str) -> None:

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from registry.disk import digest_of, make_folder, numbers, sync_folder, unseal
-from registry.errors import DamagedError, RegistryError
+from registry.errors import DamagedError, NotFoundError, RegistryError
 from registry.heads import head_of
 from registry.history import Event, aliases_in, append, read_log, retired_in
+from registry.leases import Lease, alone
 from registry.version import MANIFEST, PUBLISHED, Version, open_version
 
 __all__ = ["Finding", "collect", "verify_model", "verify_store"]
@@ -47,12 +48,13 @@ def verify_store(root: Path, names: list[str]) -> list[Finding]:
 def verify_model(name: str, root: Path, only: int | None = None) -> list[Finding]:
     """Every file of every version (or of one), every log entry and their order; empty when all are intact."""
     findings, folder = [], root / "models" / name
+    if only is None:
+        findings += _head_problems(name, root)
     there = numbers(folder / "versions")
     for number in there if only is None else [only]:
         findings += [Finding(name, number, problem) for problem in _version_problems(name, folder / "versions" / str(number))]
     if only is None:
         findings += _series_problems(name, folder, there)
-        findings += _head_problems(name, root, there)
     return findings
 
 
@@ -65,9 +67,12 @@ def collect(root: Path, names: list[str], *, grace: float, keep: int | None, dry
         assert keep is not None
         removed += _retire_old(name, root, keep, grace, dry_run)
     for path in _left_overs(root, grace):
-        removed.append(f"left over from a killed process: {path.relative_to(root)}")
-        if not dry_run:
-            _discard(path, root / "staging")
+        with alone(path) as free:
+            if not free:  # its process lives, or another `gc` is at it
+                continue
+            removed.append(f"left over from a killed process: {path.relative_to(root)}")
+            if not dry_run:
+                _discard(path, root / "staging")
     return removed
 
 
@@ -75,6 +80,8 @@ def _version_problems(name: str, folder: Path) -> list[str]:
     try:
         version = open_version(name, folder)
         expected = {MANIFEST, PUBLISHED, *version.manifest.files}
+    except NotFoundError:  # taken away since it was listed; `_series_problems` says so unless it was retired
+        return []
     except RegistryError as error:
         return [str(error)]
     problems = []
@@ -115,8 +122,8 @@ def _previous(folder: Path) -> str | None:
         return None
 
 
-def _head_problems(name: str, root: Path, versions: list[int]) -> list[Finding]:
-    """What the head knows of and is not there, or is there as something else."""
+def _head_problems(name: str, root: Path) -> list[Finding]:
+    """What the head knows of and is not there, or is there as something else.  The head is read first: the series grow."""
     try:
         head = head_of(root, name)
     except DamagedError as error:
@@ -124,7 +131,7 @@ def _head_problems(name: str, root: Path, versions: list[int]) -> list[Finding]:
     problems, folder = [], root / "models" / name
     if not folder.is_dir():
         return [Finding(name, None, f"{name} is missing with all its versions, of which it has had {head.versions[0]}")]
-    last, digest = head.versions
+    versions, (last, digest) = numbers(folder / "versions"), head.versions
     lost = range(max(versions, default=0) + 1, last + 1)
     problems += [Finding(name, number, f"{name}@{number} is missing") for number in lost]
     if last in versions and _digest(folder / "versions" / str(last) / PUBLISHED) not in (digest, None):
@@ -154,16 +161,19 @@ def _retire_old(name: str, root: Path, keep: int, grace: float, dry_run: bool) -
     folder = root / "models" / name
     removed = []
     for number in numbers(folder / "versions")[:-keep]:
-        version = open_version(name, folder / "versions" / str(number))
-        if _age(version) < grace or number in aliases_in(read_log(name, folder / "log")).values():
-            continue
-        if dry_run or _retire(version, folder, root / "staging"):
-            removed.append(f"version without an alias: {version} ({version.digest})")
+        with alone(folder / "versions" / str(number)) as free:
+            if not free:  # somebody reads it, or another `gc` is at it: the next one may take it
+                continue
+            version = open_version(name, folder / "versions" / str(number), Lease())
+            if _age(version) < grace or number in aliases_in(read_log(name, folder / "log")).values():
+                continue
+            if dry_run or _retire(version, folder, root / "staging"):
+                removed.append(f"version without an alias: {version} ({version.digest})")
     return removed
 
 
 def _retire(version: Version, folder: Path, staging: Path) -> bool:
-    """False when it got an alias in the meantime."""
+    """False when it got an alias in the meantime.  The caller has it alone: whoever wants it waits, and finds it gone."""
 
     def decide(log: list[Event]) -> dict[str, Any] | None:
         if version.number in retired_in(log) or version.number in aliases_in(log).values():

@@ -9,8 +9,8 @@
 
 Both series, versions and log, grow by the same step (`registry.disk.claim`): write everything into staging, wait until it
 is on the disk, then rename the folder to the next free number, which fails if somebody else took it.  So a version or an
-event exists completely or not at all, numbers have no gaps, and no lock is needed, also between machines.  Aliases, tags and
-descriptions are never stored: they are what the log adds up to.
+event exists completely or not at all, numbers have no gaps, and no lock is needed, also between machines; `gc` takes nothing
+that somebody holds (`registry.leases`).  Aliases, tags and descriptions are never stored: they are what the log adds up to.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.files import write_atomically
 from registry import maintenance
-from registry.disk import canonical_json, claim, make_folder, numbers, sync_folder, working_folder, writing
+from registry.disk import canonical_json, claim, make_folder, numbers, replace_file, working_folder, writing
 from registry.errors import ConflictError, DamagedError, NotFoundError, RegistryError
 from registry.heads import head_of, heads, link, raise_head
 from registry.history import Event, aliases_in, append, notes_in, read_log, retired_in
 from registry.maintenance import Finding
 from registry.manifest import Manifest, parse_manifest
 from registry.names import Reference, check_alias, check_name, parse_reference
-from registry.version import Version, check_files, open_version, stamp, write_version
+from registry.version import Version, check_files, list_versions, open_version, stamp, write_version
 
 __all__ = ["ANYWHERE", "DAY", "Entry", "Event", "Finding", "Store", "Version"]
 
 FORMAT = 1
+STAGING = "staging"
 DAY = 86_400.0  # seconds
 
 
@@ -80,8 +80,9 @@ class Store:
         return numbers(self._versions(name))
 
     def versions(self, name: str) -> list[Version]:
-        """All versions of a model, oldest first.  Raises `NotFoundError`."""
-        return [open_version(name, self._versions(name) / str(number)) for number in self.numbers(name)]
+        """All versions of a model that can be read, oldest first; `entries` says why others cannot.  Raises `NotFoundError`."""
+        self._check_model(name)
+        return [each for each in list_versions(name, self._versions(name)) if isinstance(each, Version)]
 
     def entries(self, name: str) -> tuple[list[Entry], list[str]]:
         """All versions, newest first, with aliases and tags; and one line for each record that cannot be read.
@@ -97,25 +98,38 @@ class Store:
         notes: dict[int, list[Event]] = {}
         for event in log:
             notes.setdefault(event.version, []).append(event)
-        for number in reversed(self.numbers(name)):
+        self._check_model(name)
+        for version in list_versions(name, self._versions(name)):
+            if isinstance(version, DamagedError):
+                damage.append(str(version))
+                continue
             try:
-                version = open_version(name, self._versions(name) / str(number))
                 facts = version.facts
             except DamagedError as error:
                 damage.append(str(error))
                 continue
+            except NotFoundError:  # taken away since: not there for us either
+                continue
+            number = version.number
             tags = notes_in(notes.get(number, []), number, facts["tags"], "")[0]
             entries.append(Entry(version, facts, [alias for alias, at in aliases.items() if at == number], tags))
-        return entries, damage
+        return entries[::-1], damage
 
     def resolve(self, reference: str, version: int | None = None) -> Version:
         """The one version that is meant: see `registry.names`.  Raises `NotFoundError`."""
-        parsed = parse_reference(reference, version)
+        parsed, last = parse_reference(reference, version), 0
         if parsed.digest is not None:
             return self._by_digest(parsed.digest)
         assert parsed.name is not None
         self._check_model(parsed.name)
-        return open_version(parsed.name, self._versions(parsed.name) / str(self._number(parsed.name, parsed)))
+        while True:
+            number = self._number(parsed.name, parsed)
+            try:
+                return open_version(parsed.name, self._versions(parsed.name) / str(number))
+            except NotFoundError:  # retired since we looked, so another one is meant now; the same again is lost
+                if number == last:
+                    raise
+                last = number
 
     def aliases(self, name: str) -> dict[str, int]:
         """Alias → version number, sorted by alias.  Raises `NotFoundError`."""
@@ -171,7 +185,7 @@ class Store:
         series = self._versions(name)
         with writing(self.root):
             self.create()
-            with working_folder(self.root / "staging") as staged:
+            with working_folder(self.root / STAGING) as staged:
                 write_version(staged, dict(files), manifest)
                 stamp(staged, place := self._next_place(name))
                 if gate is not None:
@@ -180,7 +194,7 @@ class Store:
                 while not claim(staged, series, place["number"]):  # somebody else took the number, and is the predecessor now
                     stamp(staged, place := self._next_place(name))
                 raise_head(self.root, name, "versions", place["number"])
-        return open_version(name, series / str(place["number"]))
+                return open_version(name, series / str(place["number"]))
 
     def set_alias(self, name: str, version: int | None, alias: str, *, expect: int | _Anywhere | None = ANYWHERE) -> None:
         """Point `alias` to a version, or take it away (`version=None`).
@@ -214,7 +228,8 @@ class Store:
     def gc(self, *, grace: float = DAY, keep: int | None = None, dry_run: bool = False) -> list[str]:
         """Take away what killed processes left and, with `keep`, all versions but the `keep` newest and those with an alias.
 
-        grace: nothing younger than this many seconds is touched; it must be longer than the longest publish takes.
+        grace: nothing younger than this many seconds is touched, nor what a process of this machine holds.  Where others write
+        to the store from other machines, it must be longer than the longest publish takes.
         Returns what was taken away, one line each.
         """
         names = self.names()
@@ -265,18 +280,16 @@ class Store:
             raise RegistryError(f"{digest} must mean one model, but {len(found)} versions begin with it")
         if not found:
             raise NotFoundError(f"no model in {self.root} has the manifest digest {digest}")
-        return found[0]
+        return self.resolve(found[0].name, found[0].number)
 
     def create(self) -> None:
         """Make this folder a store, unless it is one.  Raises `RegistryError` for a folder that has something else in it."""
         if self._is_store():
             return
-        occupied = self.root.is_dir() and any(not entry.startswith(".") for entry in os.listdir(self.root))
+        occupied = self.root.is_dir() and any(not entry.startswith(".") and entry != STAGING for entry in os.listdir(self.root))
         if occupied and not self._is_store():  # asked again: another process may have created it in between
             raise RegistryError(f"a new model store needs an empty folder, but {self.root} has files and no store.json")
-        make_folder(self.root)
-        write_atomically(self.root / "store.json", canonical_json({"format": FORMAT}))
-        sync_folder(self.root)
+        replace_file(self.root / STAGING, self.root / "store.json", canonical_json({"format": FORMAT}))
 
     def _is_store(self) -> bool:
         """Raises `RegistryError` for a store of a newer format."""

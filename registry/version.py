@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from registry.disk import seal, sha256, signed, sync_folder, unseal, write_file
-from registry.errors import DamagedError, RegistryError
+from registry.disk import numbers, seal, sha256, signed, sync_folder, unseal, write_file
+from registry.errors import DamagedError, NotFoundError, RegistryError
 from registry.heads import check_place
+from registry.leases import Lease, hold
 from registry.manifest import Manifest, parse_manifest
 from registry.names import check_file_name
 
-__all__ = ["MANIFEST", "PUBLISHED", "Version", "check_files", "open_version", "read_files", "stamp", "write_version"]
+__all__ = [
+    "MANIFEST",
+    "PUBLISHED",
+    "Version",
+    "check_files",
+    "list_versions",
+    "open_version",
+    "read_files",
+    "stamp",
+    "write_version",
+]
 
 MANIFEST, PUBLISHED = "manifest.json", "published"
 MAX_FILE_BYTES = 2**31 - 1  # what a protocol buffer, and so an ONNX file, can hold
@@ -22,7 +34,10 @@ MAX_FILE_BYTES = 2**31 - 1  # what a protocol buffer, and so an ONNX file, can h
 
 @dataclass(frozen=True)
 class Version:
-    """One published version.  digest: sha256 of its manifest, the model's identity in every store."""
+    """One published version.  digest: sha256 of its manifest, the model's identity in every store.
+
+    lease: as long as this object lives `gc` leaves the version alone, unless it came out of a list (see `registry.leases`).
+    """
 
     name: str
     number: int
@@ -30,6 +45,7 @@ class Version:
     published: str
     by: str
     folder: Path = field(repr=False, compare=False)
+    lease: Lease = field(default_factory=Lease, repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.name}@{self.number}"
@@ -57,27 +73,55 @@ class Version:
         return {name: self.check(name, record.sha256) for name, record in self.manifest.files.items()}
 
     def check(self, name: str, digest: str) -> bytes:
-        """The bytes of one file that must have this digest.  Raises `DamagedError`."""
+        """The bytes of one file that must have this digest.
+
+        Raises `DamagedError`; `NotFoundError` when the whole version has been taken away since it was listed.
+        """
         try:
             data = (self.folder / name).read_bytes()
         except OSError as error:
+            if not self.folder.exists():
+                raise NotFoundError(f"{self} is not there any more") from None
             raise DamagedError(f"{self} is damaged: {name}: {error.strerror or error}") from None
         if sha256(data) != digest:
             raise DamagedError(f"{self} is damaged: {self.folder / name} is not the file that was published")
         return data
 
 
-def open_version(name: str, folder: Path) -> Version:
-    """The version in a folder that is called by its number.  Raises `DamagedError`."""
+def open_version(name: str, folder: Path, lease: Lease | None = None) -> Version:
+    """The version in a folder that is called by its number, held, by `lease` if one is given.
+
+    Raises `DamagedError`; `NotFoundError` when the folder is not there (any more).
+    """
+    try:
+        lease = lease or hold(folder)
+    except FileNotFoundError:
+        raise NotFoundError(f"{name}@{folder.name} is not there any more") from None
+    return _opened(name, folder, lease)
+
+
+def list_versions(name: str, series: Path) -> Iterator[Version | DamagedError]:
+    """What is in a folder of versions, oldest first, or why it cannot be read.  They are not held: a list may be long."""
+    for number in numbers(series):
+        folder = series / str(number)
+        try:
+            yield _opened(name, folder, Lease())
+        except DamagedError as error:
+            if folder.exists() or folder.is_symlink():  # else taken away while we looked
+                yield error
+
+
+def _opened(name: str, folder: Path, lease: Lease) -> Version:
     record: dict[str, Any] = unseal(folder / PUBLISHED)
     check_place(record, folder, name)
-    return Version(name, int(folder.name), record["manifest"], record["time"], record["by"], folder)
+    return Version(name, int(folder.name), record["manifest"], record["time"], record["by"], folder, lease)
 
 
 def write_version(folder: Path, files: dict[str, bytes], manifest: bytes) -> None:
     """Write a version into the empty `folder` and wait until all of it is on the disk; `stamp` makes it one."""
     for path, data in files.items():
-        (folder / path).parent.mkdir(exist_ok=True)
+        if "/" in path:  # never `folder` itself: somebody may have moved it away
+            (folder / path).parent.mkdir(exist_ok=True)
         write_file(folder / path, data)
     write_file(folder / MANIFEST, manifest)
     for inner in sorted({(folder / path).parent for path in files} | {folder}, reverse=True):

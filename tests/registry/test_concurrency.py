@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 
 import pytest
 
-from registry.errors import ConflictError
+from registry.errors import ConflictError, NotFoundError
 from registry.store import Store
-from tests.registry.helpers import publish
+from tests.registry.helpers import FILES, publish
 
 SPAWN = multiprocessing.get_context("spawn")  # as on separate machines: nothing is inherited
 
@@ -35,6 +36,53 @@ def take_the_alias(root, worker, count, start, wins):
             wins.put((worker, now))
         except ConflictError:
             pass
+
+
+def look_around(root, stop, told):
+    """Everything that a reader does: lists, aliases, one version and all its files, the whole check."""
+    store, looks = Store(root), 0
+    while not stop.is_set():
+        if store.names():
+            read_one(store.resolve("tiny"))
+            read_one(store.resolve("tiny@first"))
+            entries, damage = store.entries("tiny")
+            assert damage == [] and entries[0].version.number >= len(entries)
+            old = store.versions("tiny")[0]
+            with contextlib.suppress(NotFoundError):  # from a list, so not held
+                read_one(old)
+            assert store.verify() == [] and store.events("tiny")
+            looks += 1
+    told.put(("looks", looks))
+
+
+def read_one(version):
+    assert version.read() == FILES and version.manifest.metrics["mig"] is not None
+
+
+def collect_all(root, stop, told):
+    """The most reckless gc there is: no grace, and one version is enough."""
+    taken = 0
+    while not stop.is_set():
+        taken += len(Store(root).gc(grace=0, keep=1))
+    told.put(("taken", taken))
+
+
+def run_with_helpers(root, publishers, count, readers):
+    """Publishers beside `gc` and readers; what the helpers told."""
+    stop, told = SPAWN.Event(), SPAWN.Queue()
+    targets = [collect_all, collect_all, *[look_around] * readers]
+    helpers = [SPAWN.Process(target=target, args=(root, stop, told)) for target in targets]
+    for helper in helpers:
+        helper.start()
+    try:
+        run_together(publish_many, publishers, root, count)
+    finally:
+        stop.set()
+        said = [told.get(timeout=120) for helper in helpers] if all(helper.exitcode is None for helper in helpers) else []
+        for helper in helpers:
+            helper.join(120)
+    assert [helper.exitcode for helper in helpers] == [0] * len(helpers)
+    return {what: sum(number for key, number in said if key == what) for what in ("taken", "looks")}
 
 
 def run_together(target, processes, *arguments):
@@ -75,6 +123,37 @@ def test_eight_processes_create_the_store_at_the_same_moment(tmp_path):
 def test_eight_processes_publish_fifty_versions_each(empty):
     run_together(publish_many, 8, empty.root, 50)
     assert_all_there(empty, 8, 50)
+
+
+def published_and_gone(store, publishers, count):
+    """Nothing is lost: every number was published or retired, every retired one once, and every model is what was given."""
+    numbers = list(range(1, publishers * count + 1))
+    retired = [event.version for event in store.events("tiny") if event.kind == "retired"]
+    assert sorted(store.numbers("tiny") + retired) == numbers
+    assert store.verify() == [] and store.gc(grace=0) == [] and list((store.root / "staging").iterdir()) == []
+    assert store.numbers("tiny")[-1] == numbers[-1] and store.resolve("tiny@first").number == 1
+
+
+def with_an_alias(store):
+    publish(store)
+    store.set_alias("tiny", 1, "first")
+
+
+def test_readers_and_publishers_never_see_gc(empty):
+    """It took the folder from under a publisher, who then wrote half a version, and versions from under readers."""
+    with_an_alias(empty)
+    told = run_with_helpers(empty.root, 4, 6, readers=2)
+    assert told["taken"] > 0 and told["looks"] > 0
+    assert empty.numbers("tiny")[-1] == 25
+    published_and_gone(empty, 1, 25)
+
+
+@pytest.mark.slow
+def test_eight_racing_publishers_beside_readers_and_gc(empty):
+    with_an_alias(empty)
+    told = run_with_helpers(empty.root, 8, 50, readers=4)
+    print(f"\n400 versions published beside two gc: {told['taken']} taken away, {told['looks']} looks, 0 lost, 0 errors")
+    published_and_gone(empty, 1, 401)
 
 
 def test_compare_and_swap_has_one_winner_each_time(empty):

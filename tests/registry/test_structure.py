@@ -125,7 +125,7 @@ def test_a_head_that_cannot_be_written_does_not_deny_what_was_published(store, m
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("registry.heads.write_atomically", full)
+        patch.setattr("registry.heads.replace_file", full)
         assert publish(store, "tiny").number == 5
     assert store.verify() == [] and publish(store, "tiny").number == 6
     shutil.rmtree(store.root / "models/tiny/versions/6")
