@@ -7,7 +7,7 @@ Models of one data set are taken as seeds of one configuration.  Writes, for eve
     batchrank.md        the same to read: AUROC and average precision of every method by subject, the default's comparison with
                         all others, its context gain, explanations, false alarms in clean batches
 
-What a method, a cell, a twin is: see `study.batchrank`.
+What a method, a cell, a twin is: see `study.batchrank`; the methods that are whole commands: `analysis.ranking.whole_paths`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,12 @@ def main(
     models: Annotated[list[str], typer.Argument(help="Published models or .vae files; those of one data set count as seeds.")],
     dataset: Annotated[str | None, typer.Option(help="Data set; default: the one that each model was trained on.")] = None,
     foreign: Annotated[str | None, typer.Option(help="Data set of foreign pictures for the low-level cells.")] = None,
-    methods: Annotated[str | None, typer.Option(help="Comma-separated; default: every score and control.")] = None,
+    methods: Annotated[
+        str | None,
+        typer.Option(
+            help="Comma-separated; default: all that are quick. folder is what analysis.rank does, folder_trained a VAE a batch."
+        ),
+    ] = None,
     batches: Annotated[int, typer.Option(help="Draws a cell; a draw with twins is two batches.", min=2)] = 100,
     points: Annotated[int, typer.Option(help="Pictures to draw batches from.", min=100)] = 40_000,
     role: Annotated[str, typer.Option(help="report, or development: the cells the default score was chosen on.")] = "report",
@@ -50,7 +55,7 @@ def main(
     cells, chosen = checked_role(role), checked_methods(methods)
     other = load_dataset(foreign, data) if foreign else None
     for name, opened in models_by_dataset(models, dataset, registry).items():
-        rows = batchrank(opened, load_dataset(name, data), chosen, batches, points, cells, other)
+        rows = batchrank(opened, load_dataset(name, data), chosen, batches, points, cells, other, registry)
         found = tables(rows)
         write(out / name.replace("/", "_").replace(":", "-"), rows, found)
         print_json(plain(found)) if as_json else print(markdown(name, rows, found))

@@ -5,20 +5,21 @@ What a method, a cell, a twin is: see `study.batchrank`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from analysis.ranking.open_model import OpenModel, open_model
+from analysis.ranking.whole_paths import QUICK_PATHS, WHOLE_PATHS, path_of
 from analysis.tables.method_quality import alarm_table, comparison_table, explanation_table, gain_table, quality_table
 from models.codec import Codec, TorchCodec
 from models.config import VAEConfig
 from models.errors import UserError, unknown
 from models.outlier_scores import SCORES
 from registry.console import bar
-from study.batchrank.bench import CONTROLS, Bench, all_methods, standard_cells
+from study.batchrank.bench import CONTROLS, Bench, Ranker, all_methods, standard_cells
 from study.batchrank.cells import Cell, Role
 from study.batchrank.sample import LOWLEVEL, Sample, lowlevel_dataset, sample_of
 from study.datasets import Dataset, Part
@@ -26,6 +27,7 @@ from study.datasets import Dataset, Part
 __all__ = ["batchrank", "checked_methods", "checked_role", "models_by_dataset", "tables"]
 
 UNTRAINED = "untrained_encoder"
+COMMAND = "folder"
 PARTS: dict[Role, Part] = {"report": "test", "development": "validation"}
 
 
@@ -44,10 +46,10 @@ def models_by_dataset(references: Sequence[str], dataset: str | None, registry: 
 
 
 def checked_methods(names: str | None) -> list[str]:
-    """Comma-separated methods; None: all.  Raises `UserError` for an unknown one."""
-    chosen = all_methods() if names is None else names.split(",")
+    """Comma-separated methods; None: all but those that train or look with a network.  Raises `UserError` for an unknown one."""
+    chosen = [*all_methods(), *QUICK_PATHS] if names is None else names.split(",")
     for method in chosen:
-        if method not in CONTROLS:
+        if method not in (*CONTROLS, *WHOLE_PATHS):
             SCORES.load(method)
     return chosen
 
@@ -68,12 +70,14 @@ def batchrank(
     points: int = 40_000,
     role: Role = "report",
     foreign: Dataset | None = None,
+    registry: Path | None = None,
 ) -> pd.DataFrame:
     """Tidy rows of all models: factor or class cells, then low-level cells."""
+    rankers = {method: path_of(method, registry) for method in methods if method in WHOLE_PATHS}
     rows: list[dict[str, Any]] = []
     with bar() as progress:
         for number, model in enumerate(models):
-            for bench in _benches(model, dataset, methods, points, role, foreign):
+            for bench in _benches(model, dataset, methods, points, role, foreign, rankers):
                 cells = [cell for cell in standard_cells(list(bench.sample.subjects)) if _possible(bench.sample, cell)]
                 task = progress.add_task(f"{model.name}, {bench.sample.encoding.dataset.name}", total=len(cells))
                 for cell in cells:
@@ -89,7 +93,7 @@ def tables(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """All tables by title."""
     odd = rows[rows.auroc.notna()]
     content = odd[odd.subject != LOWLEVEL] if (odd.subject != LOWLEVEL).any() else odd
-    return {
+    found = {
         "AUROC": quality_table(odd, "auroc"),
         "average precision above chance": quality_table(odd, "ap"),
         "first picture is odd": quality_table(odd, "hit"),
@@ -99,10 +103,20 @@ def tables(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
         "explanations": explanation_table(odd),
         "clean batches and found pictures": alarm_table(rows),
     }
+    if COMMAND in set(rows.method):
+        found["the command analysis.rank against the others, AUROC"] = comparison_table(odd, "auroc", COMMAND)
+        found["clean batches and found pictures, analysis.rank"] = alarm_table(rows, COMMAND)
+    return found
 
 
 def _benches(
-    model: OpenModel, dataset: Dataset, methods: Sequence[str], points: int, role: Role, foreign: Dataset | None
+    model: OpenModel,
+    dataset: Dataset,
+    methods: Sequence[str],
+    points: int,
+    role: Role,
+    foreign: Dataset | None,
+    rankers: Mapping[str, Ranker],
 ) -> list[Bench]:
     """One for the data set's own subjects, where it has any, and one for damage."""
     wanted: list[tuple[Dataset, Part]] = [(lowlevel_dataset(dataset, foreign, PARTS[role]), "test")]
@@ -112,7 +126,7 @@ def _benches(
     for data, part in wanted:
         sample = sample_of(model.codec, model.config, data, role, part, points)
         twin = sample_of(_untrained(model.config), model.config, data, role, part, points) if UNTRAINED in methods else None
-        benches.append(Bench(sample, twin))
+        benches.append(Bench(sample, twin, rankers=rankers))
     return benches
 
 

@@ -56,7 +56,7 @@ def p_value(values: Floats) -> float:
 
 
 def holm(p_values: list[float]) -> list[float]:
-    """Adjusted p-values that control the chance of any false claim (Holm 1979).  NaN stays NaN: what was not tested costs nothing.
+    """Adjusted p-values that control the chance of any false claim (Holm 1979).  NaN stays NaN and costs nothing.
 
     >>> holm([0.01, 0.04, 0.03, float("nan")])
     [0.03, 0.06, 0.06, nan]

@@ -42,12 +42,12 @@ def quality_table(rows: pd.DataFrame, quality: str) -> pd.DataFrame:
 
 
 def comparison_table(rows: pd.DataFrame, quality: str, default: str = DEFAULT_SCORE) -> pd.DataFrame:
-    """The default against every other method: paired difference with interval, and Holm-adjusted p-value."""
+    """The default (or another method) against every other: paired difference with interval, and Holm-adjusted p-value."""
     others = [method for method in rows.method.unique() if method != default]
     mine = values_of(rows, default, quality)
     differences = {method: mine - values_of(rows, method, quality) for method in others}
     adjusted = holm([p_value(difference) for difference in differences.values()])
-    found = {"default minus it": [interval(difference) for difference in differences.values()], "p (Holm)": adjusted}
+    found = {f"{default} minus it": [interval(difference) for difference in differences.values()], "p (Holm)": adjusted}
     frame = pd.DataFrame(found, index=others)
     return frame.loc[sorted(others, key=lambda method: differences[method].mean())]
 
@@ -81,7 +81,7 @@ def explanation_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def alarm_table(rows: pd.DataFrame, default: str = DEFAULT_SCORE) -> pd.DataFrame:
-    """By cell of the default score: share of batches in which an ordinary picture stands out, and share of odd ones found."""
+    """By cell, of one method: share of batches in which an ordinary picture stands out, and share of odd ones found."""
     mine = rows[rows.method == default].assign(alarm=lambda frame: (frame.false_alarms > 0).astype(float))
     columns = ["alarm", *([] if "found" not in mine else ["found"])]
     return (

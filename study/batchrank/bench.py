@@ -6,15 +6,18 @@ A method is an outlier score by name, or one of three controls:
     untrained_encoder         the default score on the codes of the same network before training
     without_context           the default score with 1,000 random pictures of the whole sample as its context instead of
                               the batch: what the same formula knows without the batch
+
+or what a caller brings: a `Ranker`, which sees the pictures of a batch and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.errors import UserError, unknown
 from models.outlier_scores import DEFAULT_SCORE, SCORES, Floats, Scores, needs, score_batch, stands_out
@@ -23,11 +26,24 @@ from study.batchrank.quality import ranking_quality
 from study.batchrank.sample import Sample
 from study.evidence.information import mutual_information
 
-__all__ = ["CONTROLS", "Bench", "all_methods", "standard_cells"]
+__all__ = ["CONTROLS", "Bench", "Images", "Judged", "Ranker", "all_methods", "standard_cells"]
+
+Images = NDArray[np.uint8]
 
 CONTROLS = ("random", "untrained_encoder", "without_context")
 REFERENCE_SIZE = 1000
 CHUNK = 500
+
+
+class Judged(NamedTuple):
+    """values (n,), higher = odder; alarms (n,): which pictures it would call odd."""
+
+    values: Floats
+    alarms: NDArray[np.bool_]
+
+
+Ranker = Callable[[Images], Judged]
+"""From the pictures of a batch, uint8 (n, C, H, W)."""
 
 
 def all_methods() -> list[str]:
@@ -53,22 +69,28 @@ def standard_cells(subjects: Sequence[str]) -> list[Cell]:
 
 @dataclass(frozen=True)
 class Bench:
-    """One model's sample, and the same pictures through its untrained twin where that method is wanted."""
+    """One model's sample, the same pictures through its untrained twin where that method is wanted, and rankers by name."""
 
     sample: Sample
     untrained: Sample | None = None
     score: str = DEFAULT_SCORE
+    rankers: Mapping[str, Ranker] = field(default_factory=dict)
 
     def run(self, cells: Iterable[Cell], methods: Sequence[str], batches: int = 100) -> Iterator[dict[str, Any]]:
         """Rows of all methods for `batches` batches of every cell (twins count as two)."""
-        scorers = {method: self._scorer(method) for method in methods}
+        scorers = {method: self._scorer(method) for method in methods if method not in self.rankers}
         for cell in cells:
             subject = self._subject(cell)
             target, chance = self._target(cell)
             for index in range(batches):
                 for twin, drawn in enumerate(draw(subject, cell, self.sample.digest, index)):
-                    for method, scorer in scorers.items():
-                        row = self._row(scorer(drawn), drawn, None if method in CONTROLS else target)
+                    for method in methods:
+                        if method in scorers:
+                            scores = scorers[method](drawn)
+                            row = self._row(scores, stands_out(scores.values), drawn, None if method in CONTROLS else target)
+                        else:
+                            judged = self.rankers[method](self.sample.images(drawn.rows))
+                            row = self._row(Scores(judged.values), judged.alarms, drawn, None)
                         yield {"method": method, "cell": cell.name, "index": index, "twin": twin, **row, "chance": chance}
 
     def _subject(self, cell: Cell) -> Any:
@@ -76,8 +98,7 @@ class Bench:
             raise unknown("subject", cell.subject, self.sample.subjects)
         return self.sample.subjects[cell.subject]
 
-    def _row(self, scores: Scores, drawn: Drawn, target: int | None) -> dict[str, float]:
-        alarms = stands_out(scores.values)
+    def _row(self, scores: Scores, alarms: NDArray[np.bool_], drawn: Drawn, target: int | None) -> dict[str, float]:
         row = {"false_alarms": float(alarms[~drawn.odd].sum())}
         if not drawn.odd.any():
             return row

@@ -48,9 +48,13 @@ class Sample:
         """The pictures at these positions as a score sees them."""
         e = self.encoding
         mu, logvar = e.mu[rows].astype(np.float64), e.logvar[rows].astype(np.float64)
-        pixels = e.dataset.images[e.rows[rows]].reshape(len(rows), -1) / np.float32(255) if needs else None
+        pixels = self.images(rows).reshape(len(rows), -1) / np.float32(255) if needs else None
         decoded = e.codec.decode(e.mu[rows]).reshape(len(rows), -1) if "reconstructions" in needs else None
         return Batch(mu, logvar, pixels, decoded)
+
+    def images(self, rows: Rows) -> NDArray[np.uint8]:
+        """The pictures at these positions, (n, C, H, W)."""
+        return self.encoding.dataset.images[self.encoding.rows[rows]]
 
 
 def sample_of(

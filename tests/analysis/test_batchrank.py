@@ -54,7 +54,7 @@ class TestTables:
 
     def test_comparison_and_gain(self):
         comparison = comparison_table(made_up_rows(), "auroc")
-        assert comparison.loc["other", "default minus it"].low > 0.28
+        assert comparison.loc["other", "contrast minus it"].low > 0.28
         assert comparison.loc["other", "p (Holm)"] < 0.01
         gain = gain_table(made_up_rows()).loc["scale", "gain"]
         assert gain.low < 0.4 < gain.high
@@ -97,7 +97,10 @@ class TestCommand:
             "--out",
             tmp_path / "out",
         ]
-        methods = ["--methods", "contrast,robust_z,prior_kl,negative_elbo,random,without_context,untrained_encoder"]
+        methods = [
+            "--methods",
+            "contrast,robust_z,acr,negative_elbo,random,without_context,untrained_encoder,folder,view_musc",
+        ]
         done = CliRunner().invoke(app, [*map(str, arguments), *methods, "--batches", "4", "--json"], catch_exceptions=False)
         assert done.exit_code == 0
         found = json.loads(done.stdout)

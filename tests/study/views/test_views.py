@@ -109,3 +109,15 @@ def test_alarms():
     values[3] = 12
     assert np.flatnonzero(stands_apart(values)).tolist() == [3]
     assert not stands_apart(np.zeros(50)).any()
+
+
+def test_mutual_scoring_finds_the_odd_part_and_not_the_moved_one():
+    """A bright corner is somewhere in every picture, so moving it is ordinary; a checkered patch is in one."""
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 20, (30, 1, 32, 32)).astype(np.uint8)
+    for picture, corner in zip(images, generator.integers(0, 8, (30, 2)), strict=True):
+        picture[0, 4 * corner[0] : 4 * corner[0] + 4, 4 * corner[1] : 4 * corner[1] + 4] = 255
+    images[7, 0, 28:, 28:] = 200 * (np.indices((4, 4)).sum(axis=0) % 2)
+    look = look_at("musc", Seen(ArrayImages(images)))
+    assert look.distances.argmax() == 7
+    assert "(bottom right)" in say("musc", Seen(ArrayImages(images)), look, 7)
