@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from registry.manifest import Manifest
+from registry.manifest import FOREIGN, Manifest
 
 __all__ = ["model_card"]
 
@@ -45,6 +45,8 @@ def _metrics(manifest: Manifest) -> dict[str, str]:
 
 
 def _metrics_note(manifest: Manifest) -> str:
+    if manifest.model.architecture == FOREIGN:
+        return "Made elsewhere.  What is claimed was not computed here."
     seeds = manifest.lineage.seeds
     draws = "one seed (n = 1): a single draw" if seeds == 1 else f"{seeds} seeds were trained"
     return f"Computed on the exported files by `{manifest.evaluator or 'the publisher'}`; {draws}."
@@ -52,13 +54,14 @@ def _metrics_note(manifest: Manifest) -> str:
 
 def _lineage(manifest: Manifest) -> dict[str, str]:
     lineage = manifest.lineage
+    digest, budget = lineage.dataset.digest, lineage.budget
     commit = f"`{lineage.git_commit}`{' with local changes' if lineage.git_dirty else ''}" if lineage.git_commit else None
     facts = {
-        "Data set": f"{lineage.dataset.name} ({lineage.dataset.source}), `{lineage.dataset.digest}`",
+        "Data set": f"{lineage.dataset.name} ({lineage.dataset.source})" + (f", `{digest}`" if digest else ""),
         "Study": lineage.study,
         "Trial": lineage.trial,
         "Seed": lineage.seed,
-        "Budget": f"{lineage.budget.name}: {lineage.budget.steps} steps",
+        "Budget": f"{budget.name}: {budget.steps} steps" if budget.name != "unknown" else None,
         "Configuration": f"`{lineage.config_digest}`" if lineage.config_digest else None,
         "Code": commit,
         "Hardware": ", ".join(f"{key} {value}" for key, value in lineage.hardware.items()),

@@ -40,6 +40,7 @@ app = command_line(
     "python -m registry export dsprites_capacity@champion model.tar",
     "python -m registry export dsprites_capacity@champion --to huggingface:model",
     "python -m registry import model.tar --name theirs",
+    "python -m registry import --encoder enc.onnx --decoder dec.onnx --name theirs --range 0,1",
     "python -m registry pull efficientnet_lite0",
     "python -m registry encode dsprites_capacity@champion pictures --out codes.csv",
 )
@@ -240,16 +241,37 @@ def export_model(
 @app.command("import")
 def import_model(
     source: Annotated[
-        str, typer.Argument(help="What `export` wrote: FILE.tar, FOLDER, huggingface:FOLDER or mlflow:URI#NAME@3 (or #NAME).")
-    ],
+        str | None,
+        typer.Argument(help="What `export` wrote: FILE.tar, FOLDER, huggingface:FOLDER or mlflow:URI#NAME@3 (or #NAME)."),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Publish it under this name instead of its own.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="From elsewhere: FILE.onnx or mlflow:URI#NAME; image → mu, logvar.")] = None,
+    decoder: Annotated[str | None, typer.Option(help="Its other half: latents → pictures.")] = None,
+    value_range: Annotated[str | None, typer.Option("--range", help="What it expects for black,white: 0,1 or -1,1.")] = None,
+    pixels: Annotated[str, typer.Option(help="What it answers: range, logits, or clip (the range, a little beyond).")] = "range",
+    latent_dim: Annotated[int | None, typer.Option(help="Number of its latents, where the files leave it open.", min=1)] = None,
+    image_shape: Annotated[str | None, typer.Option(help="Its C,H,W, where the files leave them open.")] = None,
+    dataset: Annotated[str, typer.Option(help="What it was trained on.")] = "unknown",
+    claim: Annotated[list[str] | None, typer.Option(help="METRIC=VALUE, unchecked: claimed_METRIC.  May be repeated.")] = None,
     as_json: AsJson = False,
     registry: Registry = None,
 ) -> None:
-    """Publish what `export` took elsewhere; it keeps its digest."""
-    from registry.exports import bring_in
+    """Publish what `export` took elsewhere, with the same digest; or a pair of networks made elsewhere (--encoder, --decoder)."""
+    store = Store(registry_folder(registry))
+    if (source is None) == (encoder is None and decoder is None):
+        raise RegistryError("import needs either a SOURCE or --encoder and --decoder")
+    if source is not None:
+        if value_range or latent_dim or image_shape or claim:
+            raise RegistryError("--range, --latent-dim, --image-shape and --claim go with --encoder and --decoder")
+        from registry.exports import bring_in
 
-    version = bring_in(Store(registry_folder(registry)), source, name)
+        version = bring_in(store, source, name)
+    else:
+        from registry.foreign_words import bring_in_words
+
+        source = f"{encoder} and {decoder}"
+        words = {"range": value_range, "pixels": pixels, "latent_dim": latent_dim, "image_shape": image_shape, "dataset": dataset}
+        version = bring_in_words(store, name, encoder, decoder, words, claim or [])
     row = {"name": version.name, "version": version.number, "digest": version.digest}
     print_json(row) if as_json else print(f"{source} → {version}  {version.digest}")
 

@@ -21,6 +21,8 @@ from registry.errors import RegistryError
 from registry.names import check_file_name
 
 __all__ = [
+    "CLAIMED",
+    "FOREIGN",
     "Budget",
     "DatasetRecord",
     "FileRecord",
@@ -36,6 +38,8 @@ __all__ = [
 ]
 
 FORMAT = 1
+FOREIGN = "onnx"  # architecture of a model that was made elsewhere (`registry.foreign`)
+CLAIMED = "claimed_"  # before a metric that was not computed here
 Digest = Annotated[str, StringConstraints(pattern=re.compile(r"^sha256:[0-9a-f]{64}$"))]
 
 
@@ -107,6 +111,7 @@ class Budget(Config):
 class Lineage(Config):
     """Where the model comes from.
 
+    seed: None where it is not known.
     seeds: how many seeds of this configuration were trained; 1 means that its metrics are a single draw.
     config: the trial's whole configuration as JSON; config_digest: its sha256.
     git_commit, git_dirty: of the code that trained it; None when it was not run from a checkout.
@@ -114,7 +119,7 @@ class Lineage(Config):
 
     dataset: DatasetRecord
     budget: Budget
-    seed: int
+    seed: int | None = None
     seeds: int = Field(default=1, ge=1)
     study: str | None = None
     trial: int | str | None = None
@@ -139,9 +144,10 @@ class Parity(Config):
 
 
 class Manifest(Config):
-    """All of it.  metrics: recomputed from the exported files by `evaluator`; null where a metric is not defined.
+    """All of it.  metrics: recomputed from the exported files by `evaluator`; null where a metric is not defined; `claimed_…` as
+    the maker of a foreign model says.
 
-    parity: None only while the model is on its way through the publish gate.
+    parity: None for a foreign model, and while a model is on its way through the publish gate.
     """
 
     format: Literal[1] = 1
@@ -182,7 +188,7 @@ def parse_manifest(data: bytes) -> Manifest:
         manifest = Manifest.model_validate_json(data)
     except ValidationError as error:
         raise RegistryError(_why(error)) from None
-    if manifest.parity is None:
+    if manifest.parity is None and manifest.model.architecture != FOREIGN:
         raise RegistryError("the manifest is not valid: parity must have been measured")
     for path in manifest.files:
         check_file_name(path)

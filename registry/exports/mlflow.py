@@ -23,13 +23,12 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from registry.errors import NotFoundError, RegistryError, WriteError
+from registry.errors import NotFoundError, RegistryError, UnsafeError, WriteError
 from registry.exports._folders import read_folder, writable_parent, write_folder
 from registry.manifest import Manifest, TensorSpec
-from registry.names import check_name
 from registry.version import MANIFEST, Version
 
-__all__ = ["READ_BY", "check", "read", "write"]
+__all__ = ["READ_BY", "check", "read", "read_network", "write"]
 
 READ_BY = "MLflow 3"
 EXPERIMENT, DIGEST = "vae-registry", "vae.digest"
@@ -74,9 +73,35 @@ def write(version: Version, place: str) -> str:
 
 def read(place: str) -> tuple[str, bytes, dict[str, bytes]]:
     """What version 1 of the registered model NAME holds, at `URI#NAME@1`; its newest, at `URI#NAME`."""
+    with _fetched(place) as (name, folder, _):
+        if not (folder / "artifacts" / "version").is_dir():
+            raise NotFoundError(f"{place} was not exported from here; if it is an ONNX model, import a pair: --encoder mlflow:…")
+        _, manifest, files = read_folder(str(folder / "artifacts" / "version"))
+    return name, manifest, files
+
+
+def read_network(place: str) -> tuple[bytes, dict[str, float]]:
+    """One network of MLflow's ONNX flavour, whoever logged it, and the metrics of its run; `place` as in `read`."""
+    with _fetched(place) as (_, folder, metrics):
+        from mlflow.models import Model
+
+        from registry.onnx_files import read_onnx
+
+        flavour = Model.load(str(folder)).flavors.get("onnx")
+        if flavour is None:
+            raise RegistryError(f"a network must be logged with mlflow.onnx, but {place} is of another kind")
+        path = folder / str(flavour["data"])
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise UnsafeError(f"a network of MLflow is in its model's folder, but {place} names {flavour['data']}")
+        return read_onnx(path), metrics
+
+
+@contextmanager
+def _fetched(place: str) -> Iterator[tuple[str, Path, dict[str, float]]]:
+    """Name, a copy of the folder, and metrics of the model version at `URI#NAME@1` (`URI#NAME`: the newest)."""
     uri, _, wanted = place.rpartition("#")
     name, _, number = wanted.partition("@")
-    if not uri or not check_name(name) or not (number.isdigit() or not number):
+    if not uri or not name or "'" in name or not (number.isdigit() or not number):
         raise RegistryError(f"a model of MLflow is mlflow:URI#NAME or mlflow:URI#NAME@3, but got {place!r}")
     check(uri)
     if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
@@ -84,13 +109,14 @@ def read(place: str) -> tuple[str, bytes, dict[str, bytes]]:
     with _client(uri) as client, tempfile.TemporaryDirectory() as folder:
         import mlflow
 
-        known = [int(version.version) for version in client.search_model_versions(f"name = '{name}'")]
+        known = {int(version.version): version for version in client.search_model_versions(f"name = '{name}'")}
         if not known or (number and int(number) not in known):
             raise NotFoundError(f"MLflow at {uri} has no model {wanted}; its versions are {sorted(known) or 'none'}")
-        source = f"models:/{name}/{number or max(known)}"
-        fetched = mlflow.artifacts.download_artifacts(source, dst_path=folder)
-        _, manifest, files = read_folder(str(Path(fetched) / "artifacts" / "version"))
-    return name, manifest, files
+        chosen = known[int(number or max(known))]
+        run = client.get_run(chosen.run_id) if chosen.run_id else None
+        metrics = {key: float(value) for key, value in run.data.metrics.items()} if run else {}
+        fetched = mlflow.artifacts.download_artifacts(f"models:/{name}/{chosen.version}", dst_path=folder)
+        yield name, Path(fetched), metrics
 
 
 @contextmanager

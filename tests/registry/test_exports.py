@@ -275,3 +275,34 @@ def test_mlflow_out_of_reach_or_missing_is_one_line(published, place, tmp_path):
     done = command("export", "tiny", "--to", f"mlflow:{place}", "--registry", published.root)
     assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1, done.stderr
     assert done.stderr.startswith("error: ") and "Traceback" not in done.stderr
+
+
+LOG_A_PAIR = """
+import sys, mlflow, onnx
+uri, *files = sys.argv[1:]
+mlflow.set_tracking_uri(uri)
+with mlflow.start_run():
+    mlflow.log_metric("mig", 0.25)
+    for file in files:
+        mlflow.onnx.log_model(onnx.load(file), name="m", registered_model_name=file.rpartition("/")[2][:-5])
+print("{}")
+"""
+
+
+@needs["mlflow"]
+def test_mlflow_networks_that_others_have_logged_are_brought_in(empty, tmp_path, monkeypatch):
+    from tests.registry.test_foreign import decoder, encoder
+
+    monkeypatch.chdir(tmp_path)
+    for part, data in (("enc", encoder()), ("dec", decoder())):
+        (tmp_path / f"{part}.onnx").write_bytes(data)
+    uri = f"sqlite:///{tmp_path}/theirs.db"
+    elsewhere(LOG_A_PAIR, uri, tmp_path / "enc.onnx", tmp_path / "dec.onnx")
+    pair = ("import", "--encoder", f"mlflow:{uri}#enc", "--decoder", f"mlflow:{uri}#dec@1", "--name", "theirs")
+    said = ("--range", "0,1", "--pixels", "logits", "--claim", "recon=80", "--registry", empty.root)
+    done = command(*pair, *said)
+    assert done.returncode == 0, done.stderr
+    assert empty.resolve("theirs").manifest.metrics == {"claimed_mig": 0.25, "claimed_recon": 80}
+    assert load("theirs", registry=empty.root).encode(images())[0].shape == (6, 3)
+    done = command("import", f"mlflow:{uri}#enc", "--registry", empty.root)
+    assert done.returncode == 2 and "--encoder mlflow:" in done.stderr and done.stderr.count("\n") == 1
