@@ -29,7 +29,7 @@ from study.views import Fused, Look, Seen, fuse, look_at, needed, say, stands_ap
 
 __all__ = ["DEFAULT_VIEWS", "ViewRanking", "feature_model", "rank_views"]
 
-DEFAULT_VIEWS = ("pixels", "features", "statistics")
+DEFAULT_VIEWS = ("pixels", "outlines", "features", "statistics")
 ENOUGH = 20
 """Fewer pictures cannot say what is usual among them."""
 

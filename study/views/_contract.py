@@ -9,6 +9,7 @@ Suffixes: n pictures, m rows of the context, F numbers a picture.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, Protocol, cast
 
 import numpy as np
@@ -18,6 +19,7 @@ from models.errors import UserError
 from models.outlier_scores import Batch, Floats, Rows
 from models.plugins import Plugins
 from study.datasets import Images
+from study.views._plain import plain_statistics
 
 __all__ = ["VIEWS", "Look", "Seen", "View", "far_from", "look_at", "needed", "say", "title"]
 
@@ -31,6 +33,7 @@ class Seen:
     images     uint8 (n, C, H, W)
     features   (n, F) of a pretrained network, or None
     codes      what a VAE makes of them, or None
+    plain      (n, 6), what each is by itself (`study.views._plain`)
     """
 
     images: Images
@@ -39,6 +42,10 @@ class Seen:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @cached_property
+    def plain(self) -> Floats:
+        return plain_statistics(self.images)
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,16 @@
 """Several views, one ranking: how far each is trusted is read from the folder itself.
 
     b(x) = Σᵥ wᵥ zᵥ(x)                      z: robust z of the log distance;  w: trust, with Σ w ≤ 1
-    value(x) = b(x) + ½ Σᵥ wᵥ b̄ᵥ(x) + ½ max(0, zₛ(x) − 3)    b̄ᵥ: mean b of the 2 nearest of view v;  s: speaks when sure
+    value(x) = b(x) + ½ Σᵥ wᵥ b̄ᵥ(x) + ½ max(0, zₛ(x) − 4)    b̄ᵥ: mean b of the 2 nearest of view v;  s: speaks when sure
     calm(x)  = b(x) + max(0, zₛ(x) − cₛ)                     what an alarm is judged by
 
     the second term   a picture that is far out in the company of others that are far out: a small group of odd ones, rather
                       than the one ordinary picture that was drawn badly
 
-    wᵥ = (1 − R²)², divided by their sum where that is above 1.  R²: the adjusted share of the variance of view v's log distances
-         that the picture alone explains, by a linear regression on its own log contrast and brightness
+How far each view is trusted: `study.views._trust`; weights are trusts, divided by their sum where that is above 1.  What was
+tried and lost: see `analysis/results`.
 
-A view is there to compare pictures.  Where its distances follow from each picture alone (among photographs the distance in
-pixels is little more than the contrast), it knows nothing about the folder.  Measured: R² of pixels .25 on folders of one
-digit, .65 on folders of photographs; of pretrained features .12 and .05.  What was tried and lost: see
-`analysis/results`.
-
-Views that speak when sure (plain statistics) are silent for three robust standard deviations.  Alarms are judged without company,
+Views that speak when sure (plain statistics) are silent for four robust standard deviations.  Alarms are judged without company,
 because pairs of far pictures are common in large clean folders, and hear such a view only beyond cₛ, what the largest of n
 seldom exceeds by the folder's own upper half (`study.views._alarm`), at least 4.
 """
@@ -26,17 +21,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.errors import UserError
 from models.outlier_scores import Floats, Rows
-from study.datasets import Images
 from study.views._alarm import beyond
 from study.views._contract import VIEWS, Look, Seen
+from study.views._trust import trusts
 
 __all__ = ["Fused", "fuse"]
 
-HEARD, SURE = 3.0, 4.0
+HEARD, SURE = 4.0, 4.0
 HEAVIER = 2.4
 """The tail of plain statistics among clean photographs: at n = 500 the largest is 2.8 × the Gaussian reach in 4 % of folders."""
 
@@ -44,9 +38,7 @@ NEAR = -2.0
 """A picture nearer than that to the others is no less odd for it: blurred pictures are near everything in pixels."""
 
 COMPANY = 2
-LEAST_TRUST = 0.01
 LEAST_SCALE = 1e-6
-CHUNK = 512
 
 
 @dataclass(frozen=True)
@@ -64,18 +56,17 @@ class Fused:
 def fuse(seen: Seen, looks: Mapping[str, Look], context: Rows | None = None) -> Fused:
     """The views' looks at the same pictures as one.  Raises `UserError` without a view that always speaks."""
     rows = np.arange(len(seen)) if context is None else context
-    alone = _alone(seen.images)
-    z, trust, share = {}, {}, {}
+    z, logs, share = {}, {}, {}
     certain = np.zeros(len(seen))
     for name, look in looks.items():
         if VIEWS.load(name).SPEAKS == "always":
-            logs = np.log(np.maximum(look.distances, 1e-9))
-            z[name] = np.maximum(_robust_z(logs, rows), NEAR)
-            trust[name] = max(LEAST_TRUST, (1 - _explained(logs[rows], alone[rows])) ** 2)
+            logs[name] = np.log(np.maximum(look.distances, 1e-9))
+            z[name] = np.maximum(_robust_z(logs[name], rows), NEAR)
         else:
             z[name] = look.distances
             share[name] = np.maximum(0, look.distances - HEARD) / 2
             certain = certain + np.maximum(0, look.distances - max(SURE, beyond(look.distances[rows], HEAVIER)))
+    trust = trusts(logs, looks, seen.plain, rows)
     if not trust:
         raise UserError(f"at least one view must always speak, but {', '.join(looks) or 'none'} is silent until it is sure")
     weights = {name: value / max(1, sum(trust.values())) for name, value in trust.items()}
@@ -93,24 +84,3 @@ def _robust_z(values: Floats, context: Rows) -> Floats:
     centre = np.median(values[context])
     scale = 1.4826 * np.median(np.abs(values[context] - centre))
     return np.asarray((values - centre) / max(float(scale), LEAST_SCALE))
-
-
-def _alone(images: Images) -> Floats:
-    """What a picture is by itself: log standard deviation and mean of its grey levels, (n, 2)."""
-    rows: list[NDArray[np.float64]] = []
-    for start in range(0, len(images), CHUNK):
-        x = images[np.arange(start, min(start + CHUNK, len(images)))].reshape(-1, int(np.prod(images.image_shape))) / np.float32(
-            255
-        )
-        rows.append(np.stack([np.log(x.std(axis=1) + 1e-3), x.mean(axis=1)], axis=1).astype(np.float64))
-    return np.concatenate(rows)
-
-
-def _explained(values: Floats, causes: Floats) -> float:
-    """Adjusted R² of a linear regression, 0 … 1; 0 where there are too few values to tell."""
-    n, spread = len(values), float(values.var())
-    if n <= 5 or spread < 1e-12:
-        return 0.0
-    design = np.column_stack([np.ones(n), causes])
-    rest = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
-    return float(np.clip(1 - float(rest.var()) / spread * (n - 1) / (n - 3), 0, 1))

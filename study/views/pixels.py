@@ -13,6 +13,7 @@ from models.outlier_scores import Rows
 from study.datasets import Images
 from study.views._contract import Look, Seen, far_from
 from study.views._nearest import mean_distance
+from study.views._shrunk import shrunk
 
 __all__ = ["NEEDS", "SPEAKS", "TITLE", "look", "reason"]
 
@@ -20,13 +21,10 @@ TITLE = "pixels"
 NEEDS = "images"
 SPEAKS = "always"
 
-WIDE = 32
-CHUNK = 256
-
 
 def look(seen: Seen, context: Rows) -> Look:
     """Distances in grey levels (1 = white), root mean square over the picture."""
-    points = _small(seen.images)
+    points = _points(seen.images)
     distances, nearest = mean_distance(points, context)
     return Look(distances / np.sqrt(points.shape[1]), nearest)
 
@@ -41,19 +39,9 @@ def reason(seen: Seen, look: Look, row: int) -> str:
     return f"{times:.1f} × as far from its nearest pictures as is usual, point by point, most at the {where}"
 
 
-def _small(images: Images) -> NDArray[np.float32]:
-    """(n, F) in [0, 1]: blocks of pixels averaged until the picture is at most 32 wide."""
-    _, height, width = images.image_shape
-    by = max(1, -(-max(height, width) // WIDE))
-    rows = []
-    for start in range(0, len(images), CHUNK):
-        x = images[np.arange(start, min(start + CHUNK, len(images)))].astype(np.float32) / np.float32(255)
-        x = x[..., : max(height // by * by, by), : max(width // by * by, by)]
-        n, channels, h, w = x.shape
-        if h >= by and w >= by:
-            x = x.reshape(n, channels, h // by, by, w // by, by).mean(axis=(3, 5))
-        rows.append(x.reshape(n, -1))
-    return np.concatenate(rows)
+def _points(images: Images) -> NDArray[np.float32]:
+    """(n, F) in [0, 1]."""
+    return np.concatenate([x.reshape(len(x), -1) for x in shrunk(images)])
 
 
 def _place(difference: NDArray[np.float64]) -> str:

@@ -8,8 +8,9 @@ import pytest
 from models.errors import UserError
 from models.outlier_scores import Batch
 from study.datasets import ArrayImages
-from study.views import VIEWS, Seen, fuse, look_at, say, stands_apart
-from study.views.statistics import NAMES, plain_statistics
+from study.views import VIEWS, Look, Seen, fuse, look_at, say, stands_apart
+from study.views._plain import NAMES, plain_statistics
+from study.views._trust import trusts
 
 
 def seen(n=40, channels=3, side=16, seed=0):
@@ -99,6 +100,27 @@ def test_a_view_that_only_sees_contrast_is_not_trusted():
     folder = Seen(ArrayImages(np.clip(noise, 0, 255).astype(np.uint8)), generator.standard_normal((200, 16)).astype(np.float32))
     trust = fuse(folder, {name: look_at(name, folder) for name in ("pixels", "features")}).trust
     assert trust["pixels"] < 0.1 < 0.8 < trust["features"]
+
+
+def test_outlines_know_a_stroke_that_moved_a_little():
+    """A thicker stroke a pixel farther right is near; in pixels a stroke of another direction at the same place is."""
+    images = np.zeros((5, 1, 32, 32), np.uint8)
+    images[0, 0, 4:28, 15:17] = images[1, 0, 4:28, 15:17] = images[2, 0, 4:28, 17:20] = 255
+    images[3, 0, 15:17, 4:28] = 255
+    images[4, 0] = np.eye(32) * 255
+    folder = Seen(ArrayImages(images))
+    assert look_at("outlines", folder).nearest[0, :2].tolist() == [1, 2]
+    assert look_at("outlines", folder).distances[0] < 0.8 * look_at("outlines", folder).distances[3]
+
+
+def test_a_view_of_hubs_is_trusted_less():
+    """Where one picture is everybody's nearest, distances say little."""
+    n, rows = 60, np.arange(60)
+    even = Look(np.ones(n), np.stack([(rows + 1) % n, (rows - 1) % n], axis=1))
+    hubs = Look(np.ones(n), np.stack([np.where(rows == 0, 1, 0), np.where(rows == 2, 3, 2)], axis=1))
+    logs = np.random.default_rng(0).standard_normal(n)
+    trust = trusts({"even": logs, "hubs": logs}, {"even": even, "hubs": hubs}, np.zeros((n, 6)), rows)
+    assert trust["even"] == pytest.approx(1) and trust["hubs"] == 0.01
 
 
 def test_alarms():
