@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from analysis.figures.rate_distortion import stars
 from analysis.figures.style import current, legend_outside, link, nats_scale, new_figure, say_empty
+from analysis.tables.floor import known_floor
 from analysis.tables.load import Studies, groups
 from analysis.tables.names import axis_label, looks, metric_name
 from analysis.tables.two_metrics import front_rows, plotted
+from study.metrics import metric_of
 from study.records.intervals import median_interval
 
 if TYPE_CHECKING:
@@ -54,12 +56,16 @@ def pareto(
 
 
 def pareto_figure(studies: Studies, x: str, y: str, references: pd.DataFrame | None = None) -> Figure:
-    """`pareto` as a figure of its own, with intervals and a title.  references: of `analysis.tables.references`, as stars."""
+    """`pareto` as a figure of its own, with intervals, a title, and the floor where `analysis.report --floor` has measured it.
+
+    references: of `analysis.tables.references`, as stars.
+    """
     figure = new_figure(8, 4.6)
     ax = pareto(studies.trials, x, y, replicates=studies.replicates, ax=figure.subplots())
     if references is not None and len(references):
         stars(ax, references, x, y)
-        legend_outside(ax)
+    _draw_floors(ax, pd.concat([known_floor(folder) for folder in studies.folders.values()]), x, y)
+    legend_outside(ax)
     ax.set_title(f"{metric_name(x)} against {metric_name(y)}")
     return figure
 
@@ -87,6 +93,17 @@ def _draw_front(ax: Axes, rows: pd.DataFrame, x: str, y: str, label: str) -> Non
             f"{int(row['trial'])}", at, xytext=(5, 5), textcoords="offset points", fontsize=8, alpha=0.9, annotation_clip=True
         )
         number.set_in_layout(False)  # of a trial beyond the frame it would make room for itself until there is none left
+
+
+def _draw_floors(ax: Axes, floors: pd.DataFrame, x: str, y: str) -> None:
+    """A line on each axis that an untrained encoder has a value on: the best of the architectures'."""
+    label, ink = "untrained encoder", ax.xaxis.label.get_color()
+    for key, line, on in ((x, ax.axvline, "x"), (y, ax.axhline, "y")):
+        found = floors.loc[floors["metric"] == key, "untrained"]
+        if len(found):
+            best = found.min() if metric_of(key).direction == "minimize" else found.max()
+            line(best, ls=":", lw=1.4, color=ink, alpha=0.8, label=label, gid=f"floor-{on}", zorder=1)
+            label = "_"  # once in the legend
 
 
 def _draw_intervals(ax: Axes, rows: pd.DataFrame, replicates: pd.DataFrame, x: str, y: str, colours: dict[str, object]) -> None:

@@ -60,9 +60,10 @@ def stars(ax: Axes, references: pd.DataFrame, x: str, y: str) -> None:
     """Published models as named stars."""
     ink = ax.xaxis.label.get_color()
     ax.scatter(references[x], references[y], s=110, marker="*", color=ink, label="published", zorder=4)
-    for _, row in references.iterrows():
+    for rank, (_, row) in enumerate(references.sort_values(y).iterrows()):
         name = str(row["model"]).removeprefix("published_")
-        ax.annotate(name, (row[x], row[y]), xytext=(6, -3), textcoords="offset points", fontsize=8)
+        aside = (6, 3 if rank % 2 else -10)  # neighbours' names above and below, or they would lie on each other
+        ax.annotate(name, (row[x], row[y]), xytext=aside, textcoords="offset points", fontsize=8)
 
 
 def _lines(ax: Axes, shown: pd.DataFrame) -> None:

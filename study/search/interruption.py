@@ -10,7 +10,7 @@ import contextlib
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +19,7 @@ __all__ = ["Stop", "interruptible", "watched"]
 
 PATIENCE = 3  # looks in a row at which Ray must be gone
 SECONDS = 2.0
+GRACE = 20.0  # seconds that an interrupted main thread has to leave the search
 
 
 @dataclass
@@ -54,10 +55,12 @@ def interruptible() -> Iterator[Stop]:
 
 
 @contextmanager
-def watched(raylet: str | None) -> Iterator[threading.Event]:
+def watched(raylet: str | None, give_up: Callable[[], object]) -> Iterator[threading.Event]:
     """Interrupts the main thread when the raylet that listens at this socket has gone, and sets the event.
 
-    Ray itself would wait for minutes.  None, a cluster whose raylet is not here: nothing is watched.
+    Ray itself would wait for minutes, or, asking a control process that no longer answers, for ever in a call that no interrupt
+    reaches: after `GRACE` seconds `give_up` is called, from another thread.  None, a cluster whose raylet is not here: nothing is
+    watched.
     """
     gone, done = threading.Event(), threading.Event()
 
@@ -68,6 +71,8 @@ def watched(raylet: str | None) -> Iterator[threading.Event]:
             if missed == PATIENCE:
                 gone.set()
                 _thread.interrupt_main()
+                if not done.wait(GRACE):
+                    give_up()
                 return
 
     thread = threading.Thread(target=watch, name="raylet-watch", daemon=True)

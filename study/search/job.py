@@ -7,7 +7,7 @@ import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 
@@ -32,6 +32,7 @@ from study.search.screen import Screen
 from study.search.tune import search
 
 if TYPE_CHECKING:
+    import optuna
     import pandas as pd
 
     from registry.store import Version
@@ -84,9 +85,14 @@ def _search(folder: StudyFolder, address: str | None, console: Console, confirm_
             if tables.due:
                 refresh()
 
+        def end_at_once() -> NoReturn:  # without its raylet Ray's own shutdown waits for minutes
+            _say_stopped(folder, optuna_study, "Ray has gone: ", console)
+            sys.stdout.flush()
+            os._exit(1)
+
         raylet = None if address else context.address_info.get("raylet_socket_name")
         try:
-            with interruptible() as told, watched(raylet) as gone:
+            with interruptible() as told, watched(raylet, end_at_once) as gone:
                 with Screen(folder.record, finished_trials(optuna_study), refresh_now_and_then, console) as screen:
                     search(folder, folder.space(), optuna_study, screen)
                 if confirm_seeds:
@@ -94,15 +100,17 @@ def _search(folder: StudyFolder, address: str | None, console: Console, confirm_
                     _confirm(folder, confirm_seeds, console)
         except KeyboardInterrupt:
             refresh()
-            done = len(finished_trials(optuna_study))
-            why = "Ray has gone: " if gone.is_set() else ""
-            console.print(f"{why}stopped after {done} of {folder.record.trials} trials; nothing is lost. Go on with:")
-            console.print(f"  python -m study.run --resume {_shown(folder)}")
-            if gone.is_set():  # without its raylet Ray's own shutdown waits for minutes
-                sys.stdout.flush()
-                os._exit(1)
+            if gone.is_set():
+                end_at_once()
+            _say_stopped(folder, optuna_study, "", console)
             raise SystemExit(told.status) from None
         refresh()
+
+
+def _say_stopped(folder: StudyFolder, optuna_study: optuna.Study, why: str, console: Console) -> None:
+    done = len(finished_trials(optuna_study))
+    console.print(f"{why}stopped after {done} of {folder.record.trials} trials; nothing is lost. Go on with:")
+    console.print(f"  python -m study.run --resume {_shown(folder)}")
 
 
 def conclude(folder: StudyFolder, registry: Path, console: Console) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.figures.pareto import pareto_figure
 from analysis.reporting.worth import worth
 from analysis.tables.caveats import caveats
 from analysis.tables.floor import known_floor, measure_floor
@@ -26,6 +27,8 @@ def test_a_floor_is_measured_once_and_shown(tiny_study: StudyFolder, tmp_path: P
     shutil.rmtree(tmp_path / "study" / "models")
     assert measure_floor(studies).equals(table), "kept, not measured again"
     shown = worth(studies).tables[0]
+    (line,) = [line for line in pareto_figure(studies, "recon", "mig").axes[0].lines if line.get_gid() == "floor-y"]
+    assert set(line.get_ydata()) == {table.loc[table["metric"] == "mig", "untrained"].max()}
     assert len(shown.rows) == len(table) and shown.columns[-2:] == ["untrained", "sampling sd"]
 
 
