@@ -16,9 +16,10 @@ from analysis.tables.associations import rank_correlation, rho_interval
 from analysis.tables.blocked import blocked_effect
 from analysis.tables.crossed import interval
 from analysis.tables.equal_kl import matched_differences
+from analysis.tables.importance import knob_importance
 from study.records.intervals import LEAST_CLEAR, mean_interval, median_interval, share_interval
 
-__all__ = ["CHEAP", "EQUAL_KL", "Simulation", "coverage"]
+__all__ = ["CHEAP", "DEPENDENCES", "EQUAL_KL", "Simulation", "coverage", "importance_coverage"]
 
 Simulation = Callable[[Generator], bool]
 Spread = Callable[[Generator, int], np.ndarray]
@@ -113,6 +114,28 @@ def other_settings_of(settings: int, seeds: int) -> Simulation:
         return found.low_like <= 0 <= found.high_like
 
     return run
+
+
+DEPENDENCES: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
+    "one strong knob": lambda a, b, c: a,
+    "a product": lambda a, b, c: a * b,
+    "nothing": lambda a, b, c: 0 * a,
+    "a strong knob and a weak choice": lambda a, b, c: a + 0.5 * (c == "x"),
+}
+
+
+def importance_coverage(dependence: str, trials: int, runs: int) -> dict[str, float]:
+    """For each of three knobs (two numbers, one choice of three): the share of studies whose interval holds the importance that
+    such studies have on average."""
+    g, found = np.random.default_rng(2), []
+    for _ in range(runs):
+        a, b, c = g.uniform(-1, 1, trials), g.uniform(-1, 1, trials), g.choice(["x", "y", "z"], trials)
+        metric = DEPENDENCES[dependence](a, b, c) + g.normal(0, 0.3, trials)
+        table = pd.DataFrame({"usable": True, "number": a, "other": b, "choice": c, "mig": metric})
+        found.append(knob_importance(table, "mig", seed=int(g.integers(10**6))).set_index("knob"))
+    truth = sum(each["importance"] for each in found) / runs
+    held = sum((each["low"] <= truth) & (truth <= each["high"]) for each in found) / runs
+    return {str(knob): float(share) for knob, share in held.items()}
 
 
 def normal(g: Generator, n: int) -> np.ndarray:
