@@ -18,8 +18,8 @@ from registry import views
 from registry.console import AsJson, Registry, command_line, plain, print_json, print_table
 from registry.errors import NotFoundError, RegistryError
 from registry.listing import print_listing
-from registry.place import registry_folder
-from registry.store import ANYWHERE, DAY, Store
+from registry.place import open_store
+from registry.store import ANYWHERE, DAY
 from registry.where import parse_where
 
 __all__ = ["app"]
@@ -66,7 +66,7 @@ def list_models(
 ) -> None:
     """All versions of all models, with their aliases and metrics."""
     conditions = parse_where(where)
-    store = Store(registry_folder(registry))
+    store = open_store(registry)
     rows, damage = views.listing(store, views.Filter(name, alias, study, dataset, tag, conditions))
     for line in damage:
         print(f"warning: {line}", file=sys.stderr)
@@ -80,7 +80,7 @@ def list_models(
 @app.command()
 def show(model: Reference, as_json: AsJson = False, registry: Registry = None) -> None:
     """One version: its manifest, aliases, tags and description."""
-    store = Store(registry_folder(registry))
+    store = open_store(registry)
     version = store.resolve(model)
     aliases = [alias for alias, number in store.aliases(version.name).items() if number == version.number]
     tags, description = store.tags(version), store.description(version)
@@ -89,7 +89,7 @@ def show(model: Reference, as_json: AsJson = False, registry: Registry = None) -
         return print_json(
             views.summary(version, version.facts, aliases, tags) | notes | {"manifest": version.manifest.model_dump(mode="json")}
         )
-    print(f"{version}  {version.digest}\naliases: {', '.join(aliases) or 'none'}\nfiles:   {version.folder}")
+    print(f"{version}  {version.digest}\naliases: {', '.join(aliases) or 'none'}\nfiles:   {version.where}")
     print(plain("".join(f"tag:     {key} = {value}\n" for key, value in tags.items()) + f"{description}\n"))
     card = version.read()["card.md"].decode(errors="replace") if "card.md" in version.manifest.files else "(no model card)"
     return print(plain(card))
@@ -105,7 +105,7 @@ def promote(
     registry: Registry = None,
 ) -> None:
     """Point an alias to a version."""
-    store = Store(registry_folder(registry))
+    store = open_store(registry)
     if expect is not None and expect != "none" and not expect.isdigit():
         raise RegistryError(f"--expect is a version number or 'none', but got {expect!r}")
     expected = ANYWHERE if expect is None else None if expect == "none" else int(expect)
@@ -122,7 +122,7 @@ def annotate(
     registry: Registry = None,
 ) -> None:
     """Set tags and the description of a version."""
-    store = Store(registry_folder(registry))
+    store = open_store(registry)
     version = store.resolve(model)
     store.annotate(version, tags=dict(_tag(text) for text in tag or []), description=description)
     tags, text = store.tags(version), store.description(version)
@@ -138,7 +138,7 @@ def history(
     registry: Registry = None,
 ) -> None:
     """Everything that happened, oldest first."""
-    rows = [views.event_row(event) for event in Store(registry_folder(registry)).events(name)]
+    rows = [views.event_row(event) for event in open_store(registry).events(name)]
     if as_json:
         return print_json(rows)
     columns = ("time", "name", "version", "event", "by", "details")
@@ -153,9 +153,9 @@ def verify(
     registry: Registry = None,
 ) -> None:
     """Compare every stored file with its digest.  Exit status 1 when something is damaged or, with --key, not signed."""
-    store = Store(registry_folder(registry))
-    if not any((store.root / part).exists() for part in ("store.json", "models", "heads")):
-        raise NotFoundError(f"there is no model store in {store.root}")
+    store = open_store(registry)
+    if not store.exists():
+        raise NotFoundError(f"there is no model store in {store.where}")
     findings = store.verify(model)
     if key is not None:
         from registry.signing import unsigned
@@ -178,7 +178,7 @@ def sign(
     """Sign a version: a signature beside it, which `verify --key` and `load(…, key=)` ask for."""
     from registry.signing import Signer
 
-    signer, store = Signer(key), Store(registry_folder(registry))
+    signer, store = Signer(key), open_store(registry)
     version = store.resolve(model)
     where = signer.sign(store.root, version)
     print_json({"name": version.name, "version": version.number, "signature": str(where)}) if as_json else print(
@@ -194,7 +194,7 @@ def diff(
     registry: Registry = None,
 ) -> None:
     """What differs between the manifests of two versions."""
-    store = Store(registry_folder(registry))
+    store = open_store(registry)
     left, right = store.resolve(a), store.resolve(b)
     changes = views.difference(left, right)
     if as_json:
@@ -213,7 +213,7 @@ def gc(
     registry: Registry = None,
 ) -> None:
     """Take away what killed processes left and, with --keep, old versions without an alias."""
-    removed = Store(registry_folder(registry)).gc(grace=grace_hours * 3600, keep=keep, dry_run=dry_run)
+    removed = open_store(registry).gc(grace=grace_hours * 3600, keep=keep, dry_run=dry_run)
     print_json(removed) if as_json else print("\n".join(removed) or "nothing to take away")
 
 
@@ -233,7 +233,7 @@ def export_model(
 
     if (bundle is None) == (to is None):
         raise RegistryError("export needs either a BUNDLE or --to TARGET")
-    version = Store(registry_folder(registry)).resolve(model)
+    version = open_store(registry).resolve(model)
     went = export(version, f"tar:{bundle}" if bundle is not None else str(to))
     print_json({"path": went, "digest": version.digest}) if as_json else print(f"{version} → {went}")
 
@@ -257,7 +257,7 @@ def import_model(
     registry: Registry = None,
 ) -> None:
     """Publish what `export` took elsewhere, with the same digest; or a pair of networks made elsewhere (--encoder, --decoder)."""
-    store = Store(registry_folder(registry))
+    store = open_store(registry)
     if (source is None) == (encoder is None and decoder is None):
         raise RegistryError("import needs either a SOURCE or --encoder and --decoder")
     if source is not None:

@@ -18,7 +18,7 @@ from typing import Any
 from registry.disk import digest_of, replace_file, seal, unseal
 from registry.errors import DamagedError
 
-__all__ = ["CHAIN", "Head", "check_place", "head_of", "heads", "link", "raise_head"]
+__all__ = ["CHAIN", "SERIES", "Head", "check_place", "head_of", "heads", "link", "raise_head"]
 
 CHAIN = ("name", "number", "previous")
 """What a record says of its place: the model, the number, and the digest of the record before it (None for the first)."""

@@ -24,10 +24,9 @@ from models.errors import UserError
 from models.preprocessing import open_picture
 from registry.errors import RegistryError
 from registry.manifest import Manifest, Signature
-from registry.place import registry_folder
+from registry.place import open_store
 from registry.sandbox import NETWORKS, try_once
 from registry.sessions import open_session, run_session
-from registry.store import Store
 
 __all__ = ["CPU", "Model", "load"]
 
@@ -50,13 +49,13 @@ def load(
     """The published model that `reference` means, every file of it checked against its digest.
 
     reference: "name" (newest version), "name@alias", "name@3" or ("name", 3), "sha256:…" (manifest digest).
-    registry: the store's folder; see `registry.place`.  threads, providers, session_options (entries of onnxruntime's session
-    configuration, text to text): for onnxruntime.  A model that this machine has not seen is first run in a child process with
-    little memory and time (`registry.sandbox`).  key: a public key that must have signed it (`registry.signing`).
+    registry: the store's folder or URL; see `registry.place`.  threads, providers, session_options (entries of onnxruntime's
+    session configuration, text to text): for onnxruntime.  A model that this machine has not seen is first run in a child
+    process with little memory and time (`registry.sandbox`).  key: a public key that must have signed it (`registry.signing`).
 
     Raises `RegistryError`: `NotFoundError`, `DamagedError`, `UnsafeError`, or a provider that is not there.
     """
-    store = Store(registry_folder(registry))
+    store = open_store(registry)
     found = store.resolve(reference, version)
     files = found.read()
     if key is not None:

@@ -1,15 +1,42 @@
-"""Where the model store is."""
+"""Where the model store is: a folder, or a URL of a place that `registry.places` knows."""
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from models.files import local_folder
 
-__all__ = ["registry_folder"]
+if TYPE_CHECKING:
+    from registry.store import Store
+
+__all__ = ["open_store", "registry_folder"]
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)  # one letter is a drive; `Path` makes one slash of two
 
 
 def registry_folder(path: str | Path | None = None) -> Path:
     """The argument, or the environment's VAE_REGISTRY, or `runs/_registry` here."""
     return local_folder(path or os.environ.get("VAE_REGISTRY") or "runs/_registry")
+
+
+def open_store(where: str | Path | None = None) -> Store:
+    """The model store at `where` (a folder or a URL), or at the environment's VAE_REGISTRY, or in `runs/_registry` here.
+
+    Raises `UserError` for a URL of a kind that is not known; whether anything is there is seen when it is used.
+    """
+    from registry.store import Store
+
+    said = str(where or os.environ.get("VAE_REGISTRY") or "runs/_registry")
+    url = _URL.fullmatch(said)
+    if url is None:
+        return Store(said)
+    if url[1].lower() == "file":
+        return Store(unquote(urlsplit(said).path))
+    from registry.places import open_place
+    from registry.remote import RemoteStore
+
+    return RemoteStore(open_place(f"{url[1].lower()}://{url[2]}"))

@@ -68,6 +68,15 @@ class Store:
 
     # ------------------------------------------------------------------ what there is
 
+    @property
+    def where(self) -> str:
+        """The folder, for people."""
+        return str(self.root)
+
+    def exists(self) -> bool:
+        """Whether there is anything of a store."""
+        return any((self.root / part).exists() for part in ("store.json", "models", "heads"))
+
     def names(self) -> list[str]:
         """Names of all models, sorted; none in a folder that is not a store yet."""
         if not self._is_store() or not (self.root / "models").is_dir():

@@ -50,6 +50,11 @@ class Version:
     def __str__(self) -> str:
         return f"{self.name}@{self.number}"
 
+    @property
+    def where(self) -> str:
+        """Where it is, for people."""
+        return str(self.folder)
+
     @cached_property
     def manifest(self) -> Manifest:
         """Raises `DamagedError` when it is not the one that was published."""

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SHIPPED = ("analysis", "models", "registry", "study")
 OURS = ("analysis", "models", "registry", "study", "tests")
-EXTRAS = ("study", "features", "mlflow", "signing")
+EXTRAS = ("study", "features", "mlflow", "signing", "remote")
 NOT_IMPORTED = {
     "onnxscript": "torch's exporter imports it",
     "optuna-dashboard": "a program",
