@@ -51,11 +51,13 @@ class Seen:
 @dataclass(frozen=True)
 class Look:
     """distances (n,) > 0; nearest (n, k): rows of the nearest pictures of the context, nearest first; parts (n, F): what a
-    distance is made of, where it is a sum or a largest."""
+    distance is made of, where it is a sum or a largest; among (s, s): distances between at most 200 pictures of the context,
+    the same ones in every view."""
 
     distances: Floats
     nearest: Rows | None = None
     parts: Floats | None = None
+    among: NDArray[np.float32] | None = None
 
 
 class View(Protocol):

@@ -9,18 +9,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.outlier_scores import Floats, Rows
+from models.outlier_scores import Rows
+from study.views._contract import Look
 
-__all__ = ["K", "mean_distance"]
+__all__ = ["K", "compared"]
 
 K = 10
 """Neighbours.  From 10 to 20 is best on MNIST and CIFAR-10; it must exceed the number of odd pictures that are alike."""
 
-SHOWN = 5
+SHOWN, SAMPLE = 5, 200
 _BLOCK = 8_000_000  # entries of a block of distances
 
 
-def mean_distance(points: NDArray[np.float32], context: Rows, k: int = K) -> tuple[Floats, Rows]:
+def compared(points: NDArray[np.float32], context: Rows, k: int = K) -> Look:
     """Mean Euclidean distance of each of the n points (n, F) to its k nearest of the context, and the 5 nearest rows."""
     others = points[context]
     copies = int(np.bincount(context, minlength=len(points)).max())
@@ -37,4 +38,11 @@ def mean_distance(points: NDArray[np.float32], context: Rows, k: int = K) -> tup
         by_distance = np.argsort(found, axis=1, kind="stable")
         means[rows] = np.sqrt(np.maximum(found, 0)).mean(axis=1)
         nearest[rows] = context[np.take_along_axis(first, by_distance, axis=1)[:, : nearest.shape[1]]]
-    return means, nearest
+    return Look(means, nearest, among=_among(points[np.unique(context)]))
+
+
+def _among(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Distances between at most 200 of the points, evenly spaced, (s, s)."""
+    some = points[np.linspace(0, len(points) - 1, min(len(points), SAMPLE)).astype(np.int64)]
+    lengths = np.einsum("ij,ij->i", some, some)
+    return np.asarray(np.sqrt(np.maximum(lengths[:, None] + lengths - 2 * some @ some.T, 0)))

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.outlier_scores import Rows
 from study.views._contract import Look, Seen, far_from
-from study.views._nearest import mean_distance
+from study.views._nearest import compared
 
 __all__ = ["NEEDS", "SPEAKS", "TITLE", "look", "reason"]
 
@@ -23,8 +23,7 @@ def look(seen: Seen, context: Rows) -> Look:
     """Distances between unit vectors, 0 … 2."""
     assert seen.features is not None
     lengths = np.linalg.norm(seen.features, axis=1, keepdims=True)
-    distances, nearest = mean_distance(seen.features / np.maximum(lengths, 1e-9), context)
-    return Look(distances, nearest)
+    return compared(seen.features / np.maximum(lengths, np.float32(1e-9)), context)
 
 
 def reason(seen: Seen, look: Look, row: int) -> str:

@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter
 from models.outlier_scores import Floats, Rows
 from study.datasets import Images
 from study.views._contract import Look, Seen, far_from
-from study.views._nearest import mean_distance
+from study.views._nearest import compared
 from study.views._shrunk import shrunk
 
 __all__ = ["NEEDS", "SPEAKS", "TITLE", "look", "reason"]
@@ -35,8 +35,7 @@ FAINT = 1e-3
 
 def look(seen: Seen, context: Rows) -> Look:
     """Distances between unit vectors, 0 … √2."""
-    distances, nearest = mean_distance(_outlines(seen.images), context)
-    return Look(distances, nearest)
+    return compared(_outlines(seen.images), context)
 
 
 def reason(seen: Seen, look: Look, row: int) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.outlier_scores import Rows
 from study.datasets import Images
 from study.views._contract import Look, Seen, far_from
-from study.views._nearest import mean_distance
+from study.views._nearest import compared
 from study.views._shrunk import shrunk
 
 __all__ = ["NEEDS", "SPEAKS", "TITLE", "look", "reason"]
@@ -25,8 +25,7 @@ SPEAKS = "always"
 def look(seen: Seen, context: Rows) -> Look:
     """Distances in grey levels (1 = white), root mean square over the picture."""
     points = _points(seen.images)
-    distances, nearest = mean_distance(points, context)
-    return Look(distances / np.sqrt(points.shape[1]), nearest)
+    return compared(points / np.sqrt(np.float32(points.shape[1])), context)
 
 
 def reason(seen: Seen, look: Look, row: int) -> str:

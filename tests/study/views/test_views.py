@@ -113,14 +113,20 @@ def test_outlines_know_a_stroke_that_moved_a_little():
     assert look_at("outlines", folder).distances[0] < 0.8 * look_at("outlines", folder).distances[3]
 
 
-def test_a_view_of_hubs_is_trusted_less():
-    """Where one picture is everybody's nearest, distances say little."""
-    n, rows = 60, np.arange(60)
-    even = Look(np.ones(n), np.stack([(rows + 1) % n, (rows - 1) % n], axis=1))
-    hubs = Look(np.ones(n), np.stack([np.where(rows == 0, 1, 0), np.where(rows == 2, 3, 2)], axis=1))
-    logs = np.random.default_rng(0).standard_normal(n)
-    trust = trusts({"even": logs, "hubs": logs}, {"even": even, "hubs": hubs}, np.zeros((n, 6)), rows)
-    assert trust["even"] == pytest.approx(1) and trust["hubs"] == 0.01
+def test_views_that_nobody_agrees_with_are_not_trusted():
+    generator = np.random.default_rng(0)
+
+    def view(points: np.ndarray) -> Look:
+        return Look(np.ones(60), among=np.linalg.norm(points[:, None] - points, axis=2).astype(np.float32))
+
+    shared = generator.standard_normal((60, 3))
+    logs = dict.fromkeys(("pixels", "outlines", "features"), generator.standard_normal(60))
+    agreed = {"pixels": view(shared), "outlines": view(shared + 0.2 * generator.standard_normal((60, 3)))}
+    apart = {name: view(generator.standard_normal((60, 3))) for name in logs}
+    plain, rows = np.zeros((60, 6)), np.arange(60)
+    assert trusts(logs, agreed | {"features": apart["features"]}, plain, rows) == pytest.approx(dict.fromkeys(logs, 1))
+    assert trusts(logs, apart, plain, rows) == pytest.approx({"pixels": 0.01, "outlines": 0.01, "features": 1})
+    assert trusts({"pixels": logs["pixels"]}, apart, plain, rows) == pytest.approx({"pixels": 1})
 
 
 def test_alarms():
