@@ -5,7 +5,7 @@
                     Through pixels, because a change that the encoder does not see in the picture is no explanation
     traversal       its leading latent from its own value to the median
     residual        where the model cannot draw it: |x − x̂| minus the batch's median residual, on one scale for all pictures
-    typical         the nearest pictures of the ordinary half of the batch, in aggregate standard deviations
+    nearest         the nearest of all other pictures of the batch, in aggregate standard deviations
 
 Latents have no names.  A bar says "latent 3 is unusual", and the traversal shows what latent 3 does to this picture.
 """
@@ -29,7 +29,7 @@ Pictures = NDArray[np.float32]
 
 MOST_CHANGED = 3
 STEPS = 7
-TYPICAL = 5
+NEAREST = 5
 RESIDUAL_SAMPLE = 64
 
 
@@ -64,7 +64,7 @@ class Explanation:
     reconstruction: Pictures
     residual: Floats
     error_ratio: float
-    typical: Rows
+    nearest: Rows
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _explain_one(codec: Codec, images: Images, ranking: Ranking, row: int, usual
         reconstruction=reconstruction,
         residual=np.maximum(difference.mean(axis=0) - usual.residual, 0),
         error_ratio=float(np.square(difference).sum()) / max(usual.error, 1e-12),
-        typical=_typical(ranking, row),
+        nearest=_nearest(ranking, row),
     )
 
 
@@ -140,10 +140,8 @@ def _traversal(codec: Codec, ranking: Ranking, row: int, latent: int) -> Picture
     return move(codec, ranking.batch, row, latent, np.linspace(ranking.batch.mu[row, latent], median, STEPS))
 
 
-def _typical(ranking: Ranking, row: int) -> Rows:
-    """The nearest of the ordinary half."""
-    ordinary = ranking.order[len(ranking) // 2 :]
-    ordinary = ordinary[ordinary != row]
+def _nearest(ranking: Ranking, row: int) -> Rows:
+    others = np.delete(np.arange(len(ranking)), row)
     _, variance = aggregate_moments(ranking.batch, ranking.context)
-    distance = ((ranking.batch.mu[ordinary] - ranking.batch.mu[row]) ** 2 / variance).sum(axis=1)
-    return np.asarray(ordinary[np.argsort(distance, kind="stable")[:TYPICAL]])
+    distance = ((ranking.batch.mu[others] - ranking.batch.mu[row]) ** 2 / variance).sum(axis=1)
+    return np.asarray(others[np.argsort(distance, kind="stable")[:NEAREST]])

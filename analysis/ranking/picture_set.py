@@ -5,6 +5,7 @@ What cannot be read is left out and named.  Sizes and modes may be mixed: `Prepr
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from models.errors import UserError
+from models.outlier_scores import Rows
 from models.picture_files import walk
 from models.preprocessing import Preprocessing
 from study.datasets import ArrayImages, save_pictures, skipped_note
@@ -48,6 +50,22 @@ class PictureSet:
     def names(self) -> list[str]:
         """Paths below the folder."""
         return [file.relative_to(self.root).as_posix() for file in self.files]
+
+    @cached_property
+    def alike(self) -> tuple[Rows, Rows]:
+        """The first file of each of the u different pictures, (u,), and which of those each file is, (n,)."""
+        pictures = (self.images[np.array([row])] for row in range(len(self)))
+        digests = [hashlib.blake2b(picture.tobytes(), digest_size=16).digest() for picture in pictures]
+        first: dict[bytes, int] = {}
+        for row, digest in enumerate(digests):
+            first.setdefault(digest, row)
+        number = {digest: k for k, digest in enumerate(first)}
+        return np.array(list(first.values()), dtype=np.int64), np.array([number[d] for d in digests], dtype=np.int64)
+
+    def copies(self, file: int) -> list[int]:
+        """Other files with the same picture, as read."""
+        picture = self.alike[1]
+        return [int(other) for other in np.flatnonzero(picture == picture[file]) if other != file]
 
 
 def find_files(folder: Path, exclude: Iterable[str] = ()) -> list[Path]:

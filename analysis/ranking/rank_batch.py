@@ -71,6 +71,11 @@ class Ranking:
         """Picture numbers, oddest first."""
         return np.argsort(self.ranks, kind="stable")
 
+    @property
+    def values(self) -> Floats:
+        """(n,), higher = odder."""
+        return self.scores.values
+
     def rank_of(self, row: int, other: Batch) -> int:
         """The rank of picture number `row` if it were the one picture of `other`, everything else as it is."""
         values = score_batch(self.score, self.batch.replaced(row, other), self.context).values[: len(self)]

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from analysis.ranking.explanation import Explanation, explain
+from analysis.ranking.latent_story import HOW_TO_READ, about, folded, scale_of, sentence
 from analysis.ranking.open_model import OpenModel, from_codec, open_model
+from analysis.ranking.page import page_of
 from analysis.ranking.picture_set import PictureSet, find_files, fitting_preprocessing, read_pictures
 from analysis.ranking.rank_batch import Ranking, encode_batch, rank_batch
-from analysis.ranking.rank_page import rank_page
+from analysis.ranking.record import record_of, write_ranking
 from models.checkpoint import save_model
 from models.codec import TorchCodec
 from models.errors import UserError
-from models.files import write_atomically
 from models.outlier_scores import DEFAULT_SCORE, Batch, needs
 from registry.console import bar
 
@@ -53,15 +53,21 @@ def rank_folder(
         raise UserError(f"{opened.name} is told each picture's class; a ranking needs a model without a condition")
     batch = _encode(opened, pictures, asked)
     ranking = rank_batch(batch, score, None if clean is None else _encode(opened, clean, asked), fdr, seed=seed)
-    explanations = explain(opened.codec, pictures.images, ranking, ranking.order[:top])
-    facts = _facts(opened, pictures, clean, ranking, fdr, seed)
-    record = _record(pictures, ranking, explanations, facts)
-    page = rank_page(
-        folder.resolve().name, opened.codec, pictures.images, pictures.names, ranking, explanations, facts, fdr, pictures.notes
+    explained = {e.row: e for e in explain(opened.codec, pictures.images, ranking, ranking.order[:top])}
+    record = record_of(
+        pictures,
+        ranking,
+        _facts(opened, pictures, clean, ranking, fdr, seed),
+        lambda row, _: _entry(pictures, ranking, row, explained.get(row)),
     )
-    write_atomically(out / "ranking.csv", _csv(record["pictures"]))
-    write_atomically(out / "ranking.html", page)
-    write_atomically(out / "ranking.json", json.dumps(record, indent=1))
+    scale = scale_of(list(explained.values()))
+    images = pictures.images[np.array(list(explained), dtype=np.int64)]
+    more = {
+        pictures.names[row]: folded(image, e, len(ranking), scale)
+        for image, (row, e) in zip(images, explained.items(), strict=True)
+    }
+    how = HOW_TO_READ if ranking.scores.parts is not None else ""
+    write_ranking(out, record, page_of(pictures, out, record, more, about(opened.codec, pictures.images, ranking), how))
     return record, ranking
 
 
@@ -96,27 +102,8 @@ def _facts(
     return facts if clean is None else {**facts, "false discovery rate": f"{fdr:g}"}
 
 
-def _record(pictures: PictureSet, ranking: Ranking, explanations: list[Explanation], facts: dict[str, str]) -> dict[str, Any]:
-    explained = {e.row: e for e in explanations}
-    return {
-        "verdict": ranking.verdict,
-        "stand_out": int(ranking.stand_out.sum()),
-        "made_with": facts,
-        "notes": [*pictures.notes, *ranking.notes],
-        "pictures": [_entry(pictures, ranking, int(row), explained.get(int(row))) for row in ranking.order],
-    }
-
-
 def _entry(pictures: PictureSet, ranking: Ranking, row: int, e: Explanation | None) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "rank": int(ranking.ranks[row]),
-        "file": pictures.names[row],
-        "score": float(ranking.scores.values[row]),
-        "rank_low": int(ranking.low[row]),
-        "rank_high": int(ranking.high[row]),
-        "stands_out": bool(ranking.stand_out[row]),
-        "p_value": None if ranking.p_values is None else float(ranking.p_values[row]),
-    }
+    entry: dict[str, Any] = {"rank_low": int(ranking.low[row]), "rank_high": int(ranking.high[row]), "view": "latents"}
     if ranking.scores.parts is not None:
         entry |= {
             "leading_latent": int(ranking.scores.parts[row].argmax()),
@@ -124,24 +111,11 @@ def _entry(pictures: PictureSet, ranking: Ranking, row: int, e: Explanation | No
         }
     if e is None:
         return entry
-    told: dict[str, Any] = {"error_ratio": e.error_ratio, "typical": [pictures.names[other] for other in e.typical]}
+    told: dict[str, Any] = {"error_ratio": e.error_ratio}
     if e.parts is not None:
         told |= {"parts": e.parts.tolist(), "not_in_the_latents": e.rest}
-    if e.counterfactual is not None:
-        c = e.counterfactual
-        told["counterfactual"] = {
-            "latents": list(c.latents),
-            "rank_before": c.before,
-            "rank_redrawn": c.redrawn,
-            "rank_after": c.after,
-        }
-    return {**entry, "explanation": told}
-
-
-def _csv(entries: list[dict[str, Any]]) -> str:
-    columns = [column for column in entries[-1] if column != "explanation"]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(entries)
-    return text.getvalue()
+    if (c := e.counterfactual) is not None:
+        changed = {"rank_before": c.before, "rank_redrawn": c.redrawn, "rank_after": c.after}
+        told["counterfactual"] = {"latents": list(c.latents), **changed}
+    nearest = [pictures.names[other] for other in e.nearest]
+    return {**entry, "reason": sentence(e), "nearest": nearest, "explanation": told}

@@ -7,7 +7,6 @@ reference    half of it is what the folder is compared with, the other half cali
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -90,10 +89,6 @@ class ViewRanking:
                 return [int(self.files[row]) for row in rows if row < len(self.files)]
         return []
 
-    def copies(self, file: int) -> list[int]:
-        """Other files with the same picture."""
-        return [int(other) for other in np.flatnonzero(self.picture == self.picture[file]) if other != file]
-
 
 def feature_model(registry: Path | None) -> FeatureModel | str:
     """The network, made from installed weights where the registry has none; or, in one line, how to get it."""
@@ -125,7 +120,7 @@ def rank_views(
     """
     _check(pictures, views, reference, fdr)
     mine = pictures.images[np.arange(len(pictures))]
-    files, picture = _different(mine)
+    files, picture = pictures.alike
     images = mine[files] if reference is None else np.concatenate([mine[files], reference.images[np.arange(len(reference))]])
     context, calibration = _context(len(files), len(images), np.random.default_rng(seed))
     seen, used, notes = _seen(images, views, registry)
@@ -157,15 +152,6 @@ def _check(pictures: PictureSet, views: tuple[str, ...], reference: PictureSet |
         raise UserError(f"a reference needs at least {LEAST_REFERENCE} pictures, but {reference.root} has {len(reference)}")
     if not 0 < fdr < 1:
         raise UserError(f"0 < fdr < 1 must hold, but got {fdr}")
-
-
-def _different(images: NDArray[np.uint8]) -> tuple[Rows, Rows]:
-    """The first row of every different picture, and which of them each row is."""
-    digests = [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images]
-    first = {digest: row for row, digest in reversed(list(enumerate(digests)))}
-    files = np.array(sorted(first.values()), dtype=np.int64)
-    number = {digests[row]: k for k, row in enumerate(files.tolist())}
-    return files, np.array([number[digest] for digest in digests], dtype=np.int64)
 
 
 def _context(mine: int, total: int, generator: np.random.Generator) -> tuple[Rows, Rows | None]:

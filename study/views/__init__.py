@@ -12,6 +12,7 @@ See `study/views/_contract.py` for what these are, and `study/views/_fusion.py` 
 from study.views._alarm import ALARM, stands_apart
 from study.views._contract import VIEWS, Look, Seen, View, far_from, look_at, needed, say, title
 from study.views._fusion import Fused, fuse
+from study.views._place import place_of
 
 __all__ = [
     "ALARM",
@@ -24,6 +25,7 @@ __all__ = [
     "fuse",
     "look_at",
     "needed",
+    "place_of",
     "say",
     "stands_apart",
     "title",

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from models.outlier_scores import Rows
 from study.datasets import Images
 from study.views._contract import Look, Seen, far_from
+from study.views._place import place_of
 
 __all__ = ["NEEDS", "SPEAKS", "TITLE", "look", "reason"]
 
@@ -55,9 +56,8 @@ def reason(seen: Seen, look: Look, row: int) -> str:
     """Which part of the picture."""
     assert look.parts is not None
     down, across = _grid(seen.images)
-    y, x = divmod(int(look.parts[row].argmax()), across)
     times = far_from(look.distances, float(look.distances[row]))
-    where = f"{('top', 'middle', 'bottom')[3 * y // down]} {('left', 'middle', 'right')[3 * x // across]}"
+    where = place_of(look.parts[row].reshape(down, across))
     return f"a part of it ({where}) is like no part of most other pictures: {times:.1f} × as far as is usual"
 
 

@@ -182,7 +182,7 @@ class TestExplanation:
             assert e.counterfactual.redrawn <= 3, "drawing it again is not what makes it fit"
             assert e.traversal is not None and e.traversal.shape == (7, 1, SIDE, SIDE)
             assert e.residual.shape == (SIDE, SIDE) and (e.residual >= 0).all()
-            assert len(e.typical) == 5 and e.row not in e.typical
+            assert len(e.nearest) == 5 and e.row not in e.nearest
 
     def test_a_damaged_picture_shows_where(self):
         images, _ = batch_of_blobs()
@@ -196,7 +196,7 @@ class TestExplanation:
         images, batch = batch_of_blobs()
         (e,) = explain(BlobCodec(), images, rank_batch(batch, "knn", resamples=2), np.array([60]))
         assert e.parts is None and e.counterfactual is None and e.traversal is None
-        assert len(e.typical) == 5
+        assert len(e.nearest) == 5
 
 
 class TestExploration:
@@ -265,7 +265,7 @@ class TestCommand:
             told = entry["explanation"]
             assert abs(sum(told["parts"]) + told["not_in_the_latents"] - entry["score"]) < 1e-6
         page = (tmp_path / "out" / "ranking.html").read_text()
-        assert page.count('class="card"') == 3
+        assert page.count('class="told"') == 3
         assert "http" not in page.replace("http-equiv", ""), "self-contained"
         assert "00.png" in page
 

@@ -9,11 +9,12 @@ import pytest
 
 from analysis.ranking.benchmark import checked_methods
 from analysis.ranking.picture_set import PictureSet
-from analysis.ranking.rank_views import rank_views
+from analysis.ranking.rank_views import DEFAULT_VIEWS, rank_views
 from analysis.ranking.whole_paths import QUICK_PATHS, WHOLE_PATHS, path_of
 from models.errors import UserError
 from study.batchrank.bench import Images
 from study.datasets import ArrayImages
+from study.views import needed
 
 
 @pytest.fixture
@@ -26,7 +27,8 @@ def batch() -> Images:
 
 def test_it_is_the_command(batch: Images) -> None:
     files = tuple(Path(str(number)) for number in range(len(batch)))
-    ranking = rank_views(PictureSet(Path(), files, ArrayImages(batch), ()), ("pixels", "statistics"))
+    alone = tuple(name for name in DEFAULT_VIEWS if needed(name) == "images")
+    ranking = rank_views(PictureSet(Path(), files, ArrayImages(batch), ()), alone)
     judged = path_of("folder")(batch)
     np.testing.assert_array_equal(judged.values, ranking.values)
     np.testing.assert_array_equal(judged.alarms, ranking.stand_out)

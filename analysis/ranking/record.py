@@ -1,0 +1,100 @@
+"""What ranking.json and ranking.csv say of every picture: the same for every way of ranking, and what the page is made from.
+
+verdict, stand_out      of the whole folder, and how many pictures
+made_with, notes        facts by name, and what a reader must know
+unreadable              file and reason; such files count as odd, and have no rank
+pictures                oddest first: rank, file, score, stands_out, p_value, copies (other files with the same picture), and what
+                        the way of ranking adds: view and, where it is told, reason and nearest; intervals, latents, z
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.ranking.picture_set import PictureSet
+from analysis.ranking.rank_batch import Verdict
+from models.files import write_atomically
+from models.outlier_scores import Floats, Rows
+from models.picture_files import mark_output
+
+__all__ = ["Ranked", "record_of", "write_ranking"]
+
+Record = dict[str, Any]
+
+COLUMNS = ("rank", "file", "score", "rank_low", "rank_high", "stands_out", "p_value", "view", "reason", "copies")
+OF_LATENTS = ("leading_latent", "leading_part")
+
+
+class Ranked(Protocol):
+    """n files, however they were ranked: see `ViewRanking` and `Ranking`."""
+
+    @property
+    def ranks(self) -> Rows: ...
+    @property
+    def order(self) -> Rows: ...
+    @property
+    def values(self) -> Floats: ...
+    @property
+    def stand_out(self) -> NDArray[np.bool_]: ...
+    @property
+    def verdict(self) -> Verdict: ...
+    @property
+    def p_values(self) -> Floats | None: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+
+def record_of(
+    pictures: PictureSet, ranking: Ranked, facts: dict[str, str], own: Callable[[int, int], dict[str, Any]], **more: Any
+) -> Record:
+    """own(file, place): what the way of ranking adds to the entry of file number `file`, `place` 0 for the oddest."""
+
+    def entry(file: int, place: int) -> dict[str, Any]:
+        found = {
+            "rank": int(ranking.ranks[file]),
+            "file": pictures.names[file],
+            "score": float(ranking.values[file]),
+            "stands_out": bool(ranking.stand_out[file]),
+            "p_value": None if ranking.p_values is None else float(ranking.p_values[file]),
+        }
+        copies = [pictures.names[other] for other in pictures.copies(file)]
+        return found | ({"copies": copies} if copies else {}) | own(file, place)
+
+    return {
+        "verdict": ranking.verdict,
+        "stand_out": int(ranking.stand_out.sum()),
+        "made_with": facts,
+        "notes": [*pictures.notes, *ranking.notes],
+        "unreadable": [{"file": file.relative_to(pictures.root).as_posix(), "reason": why} for file, why in pictures.unreadable],
+        "pictures": [entry(int(file), place) for place, file in enumerate(ranking.order)],
+        **more,
+    }
+
+
+def write_ranking(out: Path, record: Record, page: str) -> None:
+    """The three files."""
+    mark_output(out)
+    write_atomically(out / "ranking.csv", _csv(record).encode("utf-8", "surrogateescape"))  # names as the disk has them
+    write_atomically(out / "ranking.html", page)
+    write_atomically(out / "ranking.json", json.dumps(record, indent=1))
+
+
+def _csv(record: Record) -> str:
+    """Unreadable files first."""
+    text = io.StringIO()
+    extra = OF_LATENTS if OF_LATENTS[0] in record["pictures"][0] else ()
+    columns = [column for column in COLUMNS if extra or not column.startswith("rank_")]
+    writer = csv.DictWriter(text, [*columns, *extra], extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for bad in record["unreadable"]:
+        writer.writerow({**bad, "stands_out": True, "view": "unreadable"})
+    writer.writerows({**entry, "copies": len(entry.get("copies", ()))} for entry in record["pictures"])
+    return text.getvalue()
