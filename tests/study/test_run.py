@@ -367,7 +367,7 @@ def test_a_study_without_its_raylet_ends_soon_and_goes_on(
         control[0].kill()
     assert driver.returncode == 1 and "Ray has gone: stopped after" in printed, printed
     assert "raylet" not in printed  # Ray prints the last lines of the dead raylet's log: they are in ray.log
-    done = call("--resume", "cut", *places)
+    done = call("--resume", "cut", *places, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
     states = Counter(t.state.name for t in load_optuna_study(StudyFolder(tmp_path / "cut")).trials)
     assert states["COMPLETE"] == 3 and set(states) <= {"COMPLETE", "FAIL"}
