@@ -110,16 +110,14 @@ def _digest(folder: Path) -> str:
 
 
 def _listed(exclude: Path | None) -> tuple[str, ...]:
-    """Names in UTF-8, with or without its byte order mark, or in whatever bytes the file system uses."""
+    """Names as the file system spells them, byte for byte, a byte order mark aside; of the page's marks those marked odd."""
     if exclude is None:
         return ()
-    data = exclude.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
-    if text.partition("\n")[0].rstrip("\r") == "file,mark":  # what the page saves
-        return tuple(row["file"] for row in csv.DictReader(io.StringIO(text)) if row["mark"] == "odd")
+    text = os.fsdecode(exclude.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+    rows = csv.DictReader(io.StringIO(text))
+    mark = next((name for name in ("mark", "marks") if rows.fieldnames == ["file", name]), None)
+    if mark is not None:
+        return tuple(row["file"] for row in rows if row[mark] == "odd")
     return tuple(line for line in text.splitlines() if line.strip())
 
 

@@ -114,9 +114,18 @@ def fitting_preprocessing(files: list[Path], crop: Literal["centre", "none"] = "
 def _matched(folder: Path, found: list[Path], names: Iterable[str]) -> set[Path]:
     """The files of these names.  Raises `UserError` for a name that none has: a list with a mistake would exclude nothing."""
     there = {os.fsencode(path.relative_to(folder)): path for path in found}
-    wanted = {name: there.get(os.fsencode(Path(name))) for name in names}
-    missing = [name for name, path in wanted.items() if path is None]
+    wanted = {name: there.get(os.fsencode(Path(name))) or there.get(_from_latin(name)) for name in names}
+    missing = [_printable(name) for name, path in wanted.items() if path is None]
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise UserError(f"every excluded name must be a file below {folder}, but these are not: {', '.join(missing[:3])}{more}")
     return {path for path in wanted.values() if path is not None}
+
+
+def _from_latin(name: str) -> bytes:
+    """The name in UTF-8, had its list been written in Latin-1."""
+    return os.fsencode(Path(os.fsencode(name).decode("latin-1")))
+
+
+def _printable(name: str) -> str:
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -377,6 +378,24 @@ class TestCommand:
         with pytest.raises(UserError, match=says):
             view_folder(folder_of(tmp_path / "in", 20), tmp_path / "out", (views,))
         assert not (tmp_path / "out").exists()
+
+    @pytest.mark.parametrize("spelled", ["utf-8", "latin-1"])
+    @pytest.mark.parametrize("written", ["utf-8", "latin-1"])
+    def test_an_exclusion_list_in_latin_1(self, tmp_path, spelled, written):
+        from analysis.rank import _listed
+
+        folder = folder_of(tmp_path / "in", 5)
+        try:
+            (folder / "00.png").rename(os.fsdecode(os.fsencode(folder) + "/é.png".encode(spelled)))
+        except OSError:
+            pytest.skip("this file system takes UTF-8 names only")
+        for text in ("é.png\n", "file,mark\né.png,odd\n01.png,fine\n", "file,marks\r\né.png,odd\r\n"):
+            (tmp_path / "list").write_bytes(text.encode(written))
+            if (spelled, written) == ("latin-1", "utf-8"):
+                with pytest.raises(UserError, match="é"):
+                    find_files(folder, _listed(tmp_path / "list"))
+            else:
+                assert len(find_files(folder, _listed(tmp_path / "list"))) == 4
 
     def test_an_exclusion_that_matches_nothing_is_an_error(self, tmp_path):
         with pytest.raises(UserError, match=r"these are not: 99\.png"):

@@ -173,6 +173,17 @@ class TestFolder:
         assert dataset.notes == ("3 of 12 files are no readable pictures and were skipped: 004.png, gone.png, notes.txt",)
         assert load_dataset(f"folder:{tmp_path / 'mine'}", data=tmp_path).notes == dataset.notes, "also from the cache"
 
+    def test_texts_beside_class_folders_are_named_and_a_picture_without_ending_counts(self, tmp_path):
+        for label in "ab":
+            write_pictures(tmp_path / "mine" / label, count=5)
+        for name in ("README", "labels.csv"):
+            (tmp_path / "mine" / name).write_text("no picture")
+        dataset = load_dataset(f"folder:{tmp_path / 'mine'}", data=tmp_path)
+        assert len(dataset) == 10 and dataset.notes == ("beside class folders, no pictures: README, labels.csv",)
+        (tmp_path / "mine" / "a" / "000.png").rename(tmp_path / "mine" / "plain")
+        with pytest.raises(UserError, match="got both: plain beside a/"):
+            load_dataset(f"folder:{tmp_path / 'mine'}", data=tmp_path)
+
     def test_a_changed_folder_is_read_again(self, tmp_path):
         write_pictures(tmp_path / "mine", count=10)
         name = f"folder:{tmp_path / 'mine'}"
