@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from registry.console import AsJson, Registry, command_line, print_json, run
-from registry.place import registry_folder
+from registry.place import registry_place
 
 __all__ = ["app"]
 
@@ -54,12 +54,12 @@ def main(
     loaded = load_study(*studies)
     keys = metric_pair(loaded, x, y)
     table = tradeoff_table(loaded, *keys)
-    marks = references(reference or [], registry_folder(registry), loaded, keys)
+    marks = references(reference or [], registry_place(registry), loaded, keys)
     note = " · validation images · numbers are trials" + (" · stars are published models" if len(marks) else "")
     files = save(loaded, "tradeoff", table, lambda: pareto_figure(loaded, *keys, marks), out, note)
     plane = ("kl", "recon")
     if set(plane) <= set(loaded.measured):
-        paid = references(reference or [], registry_folder(registry), loaded, plane)
+        paid = references(reference or [], registry_place(registry), loaded, plane)
         rates = loaded.usable[["study", "trial", "variant", *plane]].dropna()
         files += save(
             loaded, "rate_distortion", rates, lambda: rate_distortion_figure(loaded.trials, paid), out, " · validation images"

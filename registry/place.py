@@ -13,7 +13,7 @@ from models.files import local_folder
 if TYPE_CHECKING:
     from registry.store import Store
 
-__all__ = ["open_store", "registry_folder"]
+__all__ = ["open_store", "registry_folder", "registry_place"]
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)  # one letter is a drive; `Path` makes one slash of two
 
@@ -40,3 +40,13 @@ def open_store(where: str | Path | None = None) -> Store:
     from registry.remote import RemoteStore
 
     return RemoteStore(open_place(f"{url[1].lower()}://{url[2]}"))
+
+
+def registry_place(where: str | Path | None = None) -> str:
+    """`where`, or its default, as text that means the same in any folder; a URL has answered.
+
+    For work whose end is publishing.  Raises `UserError`, before it has begun.
+    """
+    store = open_store(where)
+    store.exists()
+    return store.where

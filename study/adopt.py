@@ -13,7 +13,7 @@ import typer
 
 from models.errors import UserError
 from registry.console import Registry, command_line, run
-from registry.place import registry_folder
+from registry.place import open_store
 
 __all__ = ["app", "main"]
 
@@ -46,11 +46,10 @@ def main(
     if weights is None or not map_:
         raise UserError(f"give the weights' file and --map NAME; maps: {', '.join(WEIGHT_MAPS.names())}")
     chosen = load_map(map_)
-    from registry.store import Store
     from study.datasets import data_folder
     from study.publishing.foreign import adopt
 
-    version = adopt(Store(registry_folder(registry)), weights, map_, chosen, data_folder(data), name)
+    version = adopt(open_store(registry), weights, map_, chosen, data_folder(data), name)
     metrics = version.manifest.metrics
     shown = "  ".join(f"{key} {metrics[key]:.3g}" for key in ("recon", "kl", "mig") if key in metrics)
     print(f"{version.name} version {version.number}  {shown}  {version.digest[:19]}")

@@ -20,7 +20,7 @@ import typer
 
 from models.errors import UserError
 from registry.console import command_line, print_json, run
-from registry.place import registry_folder
+from registry.place import open_store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,12 +61,11 @@ def main(
         raise UserError("give exactly one of --trial N, --pareto, --best METRIC")
     if where is not None and best is None:
         raise UserError("--where goes with --best METRIC")
-    from registry.store import Store
     from study.publishing.trials import publish_trials
     from study.records.folder import StudyFolder, runs_folder
     from study.records.winners import MOST, best_trials, front_of
 
-    store = Store(registry_folder(registry))
+    store = open_store(registry)
     signed = _signing(store, sign)
     folder = StudyFolder.find(study, runs_folder(out))
     if trial is not None:

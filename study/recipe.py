@@ -15,7 +15,7 @@ from rich.console import Console
 
 from models.errors import UserError
 from registry.console import AsJson, Registry, command_line, duration, make_console, print_json, print_table, run
-from registry.place import registry_folder
+from registry.place import registry_place
 from study.datasets import data_folder
 from study.recipes import load_recipe, recipe_names
 from study.records.folder import runs_folder
@@ -61,7 +61,7 @@ def main(
 
     console = Console(file=sys.stderr, highlight=False, soft_wrap=True) if as_json else make_console()
     request = Request(
-        name=name, runs=runs_folder(out), data=data_folder(data), registry=registry_folder(registry),
+        name=name, runs=runs_folder(out), data=data_folder(data), registry=registry_place(registry),
         seed=seed, fast=fast, epochs=epochs, dataset=dataset,
     )  # fmt: skip
 

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from models.errors import UserError, explain
 from registry.console import command_line, make_console, run
-from registry.place import registry_folder
+from registry.place import registry_place
 from study.datasets import data_folder
 from study.records.folder import StudyFolder, runs_folder
 from study.search.samplers import SAMPLERS
@@ -100,7 +100,7 @@ def main(
         from study.search.plan import check_address
 
         check_address(address)
-    runs = runs_folder(out)
+    runs, models = runs_folder(out), None if dry_run else registry_place(registry)
     given = {key: value for key, value in ctx.params.items() if _was_given(ctx, key)}
     if space is None:
         folder = StudyFolder.find(asked[0], runs)
@@ -114,12 +114,12 @@ def main(
     else:
         folder = StudyFolder.new(runs, name or f"{space}-{time.strftime('%Y%m%d-%H%M%S')}")
         _begin(folder, _request(folder, ctx.params), dry_run=dry_run)
-    if not dry_run:
+    if models is not None:
         from study.search.job import search_and_publish
         from study.search.live_page import live_page
 
         with live_page(folder, console) if watch else nullcontext():
-            search_and_publish(folder, address, registry_folder(registry), console, confirm, dashboard=not no_dashboard)
+            search_and_publish(folder, address, models, console, confirm, dashboard=not no_dashboard)
 
 
 def _named(name: str | None) -> str:

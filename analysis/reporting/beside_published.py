@@ -12,7 +12,7 @@ from analysis.tables.load import Studies, directions_of
 from analysis.tables.names import ARROWS, number
 from analysis.tables.references import adopted, references
 from analysis.tables.two_metrics import front_rows
-from registry.place import registry_folder
+from registry.place import registry_place
 
 __all__ = ["beside_published"]
 
@@ -23,8 +23,8 @@ def beside_published(studies: Studies, keys: tuple[str, str], registry: Path | N
     """The rate–distortion plane, and a table of the front with `published: …` rows; None without KL or without enough trials."""
     if not set(PLANE) <= set(studies.measured):
         return None
-    folder = registry_folder(registry)
-    marks = references(adopted(folder, studies, [*PLANE, *keys]), folder, studies, list(dict.fromkeys([*PLANE, *keys])))
+    place = registry_place(registry)
+    marks = references(adopted(place, studies, [*PLANE, *keys]), place, studies, list(dict.fromkeys([*PLANE, *keys])))
     if len(studies.usable) < FEW and marks.empty:
         return None
     text = "Dashed lines join models of equal negative ELBO: along one they differ only in how much goes through the latents."

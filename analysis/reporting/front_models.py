@@ -29,8 +29,7 @@ from analysis.tables.names import knob_label, metric_name, number
 from analysis.tables.trial_models import TrialModel, open_dataset, open_trials
 from models.errors import UserError
 from registry.errors import RegistryError
-from registry.place import registry_folder
-from registry.store import Store
+from registry.place import open_store
 from registry.views import Filter, listing
 from study.datasets import Dataset
 
@@ -92,7 +91,7 @@ def published(studies: Studies, registry: Path | None) -> Section | None:
     """The registry's versions that came from this study, with the code that loads one; None where there are none."""
     ((name, folder),) = studies.folders.items()
     try:
-        rows, _ = listing(Store(registry_folder(registry)), Filter(study=studies.records[name].name))
+        rows, _ = listing(open_store(registry), Filter(study=studies.records[name].name))
     except (RegistryError, OSError):
         rows = []
     commands = [("publish the whole front", f"python -m study.publish {shown_name(folder)} --pareto")]

@@ -27,8 +27,7 @@ import pandas as pd
 
 from analysis.tables.names import find_metric, metric_name, ordered, variant_of
 from models.errors import UserError
-from registry.place import registry_folder
-from registry.store import Store
+from registry.place import open_store
 from registry.views import Filter, listing
 from study.records.columns import TRIAL, facts
 from study.records.folder import StudyFolder, StudyRecord, runs_folder
@@ -124,7 +123,7 @@ def load_study(*studies: str | Path, runs: str | Path | None = None) -> Studies:
 
 def load_registry(registry: str | Path | None = None) -> pd.DataFrame:
     """One row a version of the model store: name, version, aliases, dataset, study, trial, seeds, created, digest, metrics."""
-    rows, _ = listing(Store(registry_folder(registry)), Filter())
+    rows, _ = listing(open_store(registry), Filter())
     flat = [{**{key: value for key, value in row.items() if key != "metrics"}, **row["metrics"]} for row in rows]
     return pd.DataFrame(flat, columns=None if flat else ["name", "version", "aliases", "study", "trial"])
 

@@ -13,14 +13,15 @@ from models.errors import UserError
 __all__ = ["adopted", "references"]
 
 
-def adopted(registry: Path, studies: Studies, keys: Sequence[str]) -> list[str]:
+def adopted(registry: str | Path, studies: Studies, keys: Sequence[str]) -> list[str]:
     """The newest versions of adopted models (`study.adopt`) that know the studies' pictures and have these metrics."""
-    from registry.store import Store
+    from registry.place import open_store
 
+    store = open_store(registry)
     known = {record.dataset["digest"].removeprefix("sha256:") for record in studies.records.values()}
     found = []
-    for name in Store(registry).names() if registry.is_dir() else []:
-        version = Store(registry).resolve(name)
+    for name in store.names():
+        version = store.resolve(name)
         manifest = version.manifest
         same = known == {manifest.lineage.dataset.digest.removeprefix("sha256:")}
         if "adopted" in manifest.tags and same and set(keys) <= set(manifest.metrics):
@@ -28,16 +29,16 @@ def adopted(registry: Path, studies: Studies, keys: Sequence[str]) -> list[str]:
     return found
 
 
-def references(models: Sequence[str], registry: Path, studies: Studies, keys: Sequence[str]) -> pd.DataFrame:
+def references(models: Sequence[str], registry: str | Path, studies: Studies, keys: Sequence[str]) -> pd.DataFrame:
     """One row a model: `model` (NAME@3), these metrics, `steps`.
 
     Their metrics are of validation images, like the trials', but of as many as they were published with.
 
     Raises `UserError` for a model that is not there, lacks a metric, or knows other pictures than the studies.
     """
-    from registry.store import Store
+    from registry.place import open_store
 
-    store, rows = Store(registry), []
+    store, rows = open_store(registry), []
     known = {record.dataset["digest"].removeprefix("sha256:") for record in studies.records.values()}
     for reference in models:
         version = store.resolve(reference)

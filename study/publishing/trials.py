@@ -13,9 +13,8 @@ import numpy as np
 
 from models.checkpoint import load_model
 from registry.manifest import Budget
-from registry.place import registry_folder
+from registry.place import open_store
 from registry.shelf import Shelf
-from registry.store import Store
 from registry.version import Version
 from study.config import TrialConfig
 from study.datasets import Dataset, load_dataset
@@ -50,7 +49,7 @@ def publish_trials(
     after: is given each version, before an alias moves.
     """
     record = folder.record
-    store = store or Store(registry_folder())
+    store = store or open_store()
     name = name or record.space
     if trials.empty:
         return []

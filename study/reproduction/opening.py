@@ -23,7 +23,7 @@ class Request:
     name: str
     runs: Path
     data: Path
-    registry: Path
+    registry: str | Path
     seed: int = 0
     fast: bool = False
     epochs: int | None = None

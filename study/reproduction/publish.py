@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import torch
 
 from registry.manifest import Budget
-from registry.store import Store, Version
+from registry.place import open_store
+from registry.version import Version
 from study.publishing.champion import move_aliases
 from study.publishing.publish import Candidate, lineage_of, publish
 from study.records.provenance import git_state, library_versions
@@ -21,7 +22,7 @@ __all__ = ["publish_recipe"]
 
 def publish_recipe(request: Request, finished: Finished, measured: Mapping[str, float]) -> Version:
     """As a version of the model `<recipe>`; a training that is in the registry already is returned as it is."""
-    store, trained, dataset, git = Store(request.registry), finished.trained, finished.dataset, git_state()
+    store, trained, dataset, git = open_store(request.registry), finished.trained, finished.dataset, git_state()
     candidate = Candidate(
         name=request.name,
         model=trained.model,

@@ -14,6 +14,7 @@ from rich.console import Console
 from models.errors import UserError
 from models.files import write_atomically
 from registry.console import duration
+from registry.place import open_store
 from study.publishing.trials import publish_trials
 from study.records.folder import StudyFolder
 from study.records.tables import Tables, read_table
@@ -43,7 +44,7 @@ __all__ = ["search_and_publish"]
 def search_and_publish(
     folder: StudyFolder,
     address: str | None,
-    registry: Path,
+    registry: str | Path,
     console: Console,
     confirm_seeds: int = 0,
     dashboard: bool = True,
@@ -113,10 +114,8 @@ def _say_stopped(folder: StudyFolder, optuna_study: optuna.Study, why: str, cons
     console.print(f"  python -m study.run --resume {_shown(folder)}")
 
 
-def conclude(folder: StudyFolder, registry: Path, console: Console) -> None:
+def conclude(folder: StudyFolder, registry: str | Path, console: Console) -> None:
     """Figures, publication and the closing table of a study whose trials have ended."""
-    from registry.store import Store
-
     front = front_of(folder)
     if front.empty:
         told = read_table(folder, "trials")
@@ -124,7 +123,7 @@ def conclude(folder: StudyFolder, registry: Path, console: Console) -> None:
         raise UserError(f"no trial of {folder.name} gave a usable model ({reasons}); see {folder.path / 'logs'}")
     _draw(folder, front)
     console.print(f"publishing {min(len(front), MOST)} of {len(front)} Pareto models, checked on their exported files …")
-    versions = publish_trials(folder, front.head(MOST), Store(registry), say=console.print)
+    versions = publish_trials(folder, front.head(MOST), open_store(registry), say=console.print)
     note_front(folder, load_optuna_study(folder), front.head(MOST), versions)
     show_front(folder, front, versions, console)
     _say_where(folder, registry, versions, console)
@@ -155,10 +154,8 @@ def _say_dashboard(console: Console, context: object, folder: StudyFolder) -> No
         )
 
 
-def _say_where(folder: StudyFolder, registry: Path, versions: list[Version], console: Console) -> None:
-    from registry.store import Store
-
-    best = Store(registry).resolve(f"{versions[0].name}@candidate")
+def _say_where(folder: StudyFolder, registry: str | Path, versions: list[Version], console: Console) -> None:
+    best = open_store(registry).resolve(f"{versions[0].name}@candidate")
     console.print(f"study     {folder.path}  (trials.parquet, history.parquet, figures/)")
     console.print(f"registry  {registry}  →  from registry import load; load('{best.name}@{best.number}')")
     console.print(f"next      python -m analysis.report {_shown(folder)}")

@@ -294,3 +294,11 @@ def test_the_command_line_takes_a_url(cli, url, published, monkeypatch):
     assert status == 0 and f"{url}/models/tiny/versions/1" in out
     status, out, errors = cli("gc")
     assert (status, out, errors.count("\n")) == (2, "", 1)
+
+
+def test_what_ends_in_publishing_asks_first_whether_the_place_is_there(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "study.run", "--space", "dsprites_capacity", "--registry", "ftp://x/y", "--out", str(tmp_path / "runs")],
+        cwd=REPOSITORY, capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.count("\n"), (tmp_path / "runs").exists()) == (2, 1, False)
