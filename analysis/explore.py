@@ -65,10 +65,11 @@ def _find(model: str, trial: int | None, registry: Path | None) -> Subject:
     from analysis.explorer import subject
     from analysis.tables.load import EXAMPLE
     from models.errors import UserError
+    from models.files import is_url
     from study.records.folder import runs_folder
 
     model = str(EXAMPLE) if model == "example" else model
-    is_study = any((path / "study.json").is_file() for path in (Path(model), runs_folder() / model))
+    is_study = is_url(model) or any((path / "study.json").is_file() for path in (Path(model), runs_folder() / model))
     if is_study:
         return subject.trial(model, trial)
     if trial is not None:

@@ -16,10 +16,12 @@ from pydantic import ValidationError
 from rich.table import Table
 
 from models.errors import UserError, explain
+from models.files import is_url
 from registry.console import command_line, make_console, run
 from registry.place import registry_place
 from study.datasets import data_folder
-from study.records.folder import StudyFolder, runs_folder
+from study.records.folder import RECORD, StudyFolder, runs_folder
+from study.records.mirror import Mirror, below, check_url
 from study.search.samplers import SAMPLERS
 from study.search.schedulers import SCHEDULERS
 from study.spaces import AROUND, SPACES, load_space
@@ -84,7 +86,13 @@ def main(
         int, typer.Option(min=0, metavar="K", help="At the end, train the Pareto front again with K fresh seeds.")
     ] = 0,
     name: Annotated[str | None, typer.Option(help="The study's name (default: space and time).")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of all studies (default: runs, or $VAE_RUNS).")] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER|URL",
+            help="Folder of all studies (default: runs, or $VAE_RUNS), or s3://BUCKET/PREFIX that mirrors it (docs/cluster.md).",
+        ),
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of data sets (default: data, or $VAE_DATA).")] = None,
     registry: Annotated[Path | None, typer.Option(help="Model store (default: runs/_registry, or $VAE_REGISTRY).")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, measure what it will take, write nothing.")] = False,
@@ -100,20 +108,27 @@ def main(
         from study.search.plan import check_address
 
         check_address(address)
-    runs, models = runs_folder(out), None if dry_run else registry_place(registry)
+    remote = out if out is not None and is_url(out) else None
+    runs = runs_folder(None if remote else out)
+    if remote is not None:
+        check_url(remote)
+        Mirror(runs, remote).check(write=not dry_run)
+    models = None if dry_run else registry_place(registry)
     given = {key: value for key, value in ctx.params.items() if _was_given(ctx, key)}
     if space is None:
-        folder = StudyFolder.find(asked[0], runs)
+        folder = _begun(asked[0], runs, remote)
         _continue(folder, given, dry_run=dry_run)
-    elif resume_if_exists and (runs / _named(name) / "study.json").is_file():
+    elif resume_if_exists and _is_begun(_named(name), runs, remote):
         from study.search.resume import check_same, continuing
 
-        folder = StudyFolder.find(_named(name), runs)
+        folder = _begun(_named(name), runs, remote)
         check_same(folder, given)
         _continue(folder, continuing(given), dry_run=dry_run)
     else:
-        folder = StudyFolder.new(runs, name or f"{space}-{time.strftime('%Y%m%d-%H%M%S')}")
-        _begin(folder, _request(folder, ctx.params), dry_run=dry_run)
+        name = name or f"{space}-{time.strftime('%Y%m%d-%H%M%S')}"
+        url = below(remote, name) if remote else None
+        folder = StudyFolder.new(runs, name, url)
+        _begin(folder, _request(folder, {**ctx.params, "remote": url}), dry_run=dry_run)
     if models is not None:
         from study.search.job import search_and_publish
         from study.search.live_page import live_page
@@ -126,6 +141,19 @@ def _named(name: str | None) -> str:
     if name is None:
         raise UserError("--resume-if-exists needs --name: without one every study has a new name")
     return name
+
+
+def _is_begun(name: str, runs: Path, remote: str | None) -> bool:
+    """Whether there is a study of this name, here or at the URL."""
+    here = runs / name / RECORD
+    return here.is_file() or (remote is not None and Mirror(here.parent, below(remote, name)).holds(here))
+
+
+def _begun(study: str, runs: Path, remote: str | None) -> StudyFolder:
+    """A study by name, path or URL, brought up to date where it has a mirror: another machine may have gone on with it."""
+    folder = StudyFolder.find(below(remote, study) if remote and not is_url(study) else study, runs)
+    url = folder.record.remote
+    return StudyFolder.find(url, folder.path.parent) if url and not is_url(study) and not remote else folder
 
 
 def _was_given(ctx: typer.Context, parameter: str) -> bool:

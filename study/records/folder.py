@@ -10,23 +10,26 @@ tune/               Ray Tune's own files and the TensorBoard event files
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 
 from models.config import Config
 from models.errors import UserError, did_you_mean, explain
-from models.files import local_folder, write_atomically
+from models.files import is_url, local_folder, write_atomically
 from study.metrics import Direction
+from study.records.arriving import JOURNAL, bring
+from study.records.mirror import AwayError, Mirror, check_url
 from study.spaces import Budget, LoadedSpace, load_space
 
 __all__ = [
+    "RECORD",
     "EarlierTrial",
     "Settings",
     "StudyFolder",
@@ -37,6 +40,8 @@ __all__ = [
     "runs_folder",
 ]
 
+RECORD = "study.json"
+PATIENCE = 30.0  # seconds a driver waits for a store that is away, before it stops with the command that goes on
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -53,6 +58,7 @@ class Settings(Config):
     paired: str | None = None
     concurrent: int | None = Field(default=None, ge=1)
     storage: str | None = None
+    remote: str | None = None
 
 
 class EarlierTrial(Config):
@@ -93,8 +99,9 @@ class StudyFolder:
         self.path = path.absolute()
 
     @classmethod
-    def new(cls, runs: Path, name: str) -> StudyFolder:
-        """The folder that a new study of this name will have.  Raises `UserError` for a bad name or one that is taken."""
+    def new(cls, runs: Path, name: str, remote: str | None = None) -> StudyFolder:
+        """The folder that a new study of this name will have.  Raises `UserError` for a bad name or one that is taken, here or at
+        the URL that is to mirror it."""
         if not NAME.fullmatch(name):
             raise UserError(f"a study's name is letters, digits, '.', '_' and '-', at most 100, but got {name!r}")
         folder = cls(runs / name)
@@ -103,42 +110,73 @@ class StudyFolder:
                 f"the study {name} exists already in {runs}: choose another --name, "
                 f"or continue it with --resume {name} or --extend {name}"
             )
+        if remote is not None and Mirror(folder.path, remote).holds(folder.path / RECORD):
+            raise UserError(f"the study {name} exists already at {remote}: choose another --name, or continue it with --resume")
         return folder
 
     @classmethod
     def find(cls, study: str, runs: Path) -> StudyFolder:
-        """A study by name (under `runs`) or by path.  Raises `UserError` when there is none."""
+        """A study by name (under `runs`), by path, or by the URL that mirrors it, whose files then come here (under `runs`).
+
+        Raises `UserError` when there is none.
+        """
+        if is_url(study):
+            check_url(study)
+            return cls(runs / _named_by(study))._brought(study)
         for path in (runs / study, Path(study)):
-            if (path / "study.json").is_file():
+            if (path / RECORD).is_file():
                 return cls(path)
-        known = sorted(path.parent.name for path in runs.glob("*/study.json"))
+        known = sorted(path.parent.name for path in runs.glob(f"*/{RECORD}"))
         there = f"; there are: {', '.join(known)}" if known else ""
-        raise UserError(f"{study} is not a study: no study.json in {runs / study}{there}{did_you_mean(study, known)}")
+        raise UserError(f"{study} is not a study: no {RECORD} in {runs / study}{there}{did_you_mean(study, known)}")
+
+    def _brought(self, url: str) -> StudyFolder:
+        """This folder, with all that the store at `url` has of it."""
+        if (self.path / RECORD).is_file() and self.record.remote != url:
+            raise UserError(
+                f"{self.path} is another study than {url}: move it away, or name the folder of all studies by VAE_RUNS"
+            )
+        mirror = Mirror(self.path, url)
+        stored = mirror.content(self.path / RECORD)
+        if stored is None:
+            raise UserError(f"{url} is not a study: it has no {RECORD}")
+        record = self._parsed(stored.decode(errors="replace"), url).model_copy(
+            update={"remote": url}
+        )  # it may have been copied there
+        write_atomically(self.path / RECORD, record.model_dump_json(indent=2) + "\n")
+        self.__dict__["record"] = record
+        bring(mirror)
+        return self
 
     @cached_property
     def record(self) -> StudyRecord:
         """The study's record.  Raises `UserError` when it is damaged or of a newer format."""
-        file = self.path / "study.json"
+        file = self.path / RECORD
+        return self._parsed(file.read_text(), file)
+
+    def _parsed(self, text: str, where: object) -> StudyRecord:
         try:
-            return StudyRecord.model_validate_json(file.read_text())
+            return StudyRecord.model_validate_json(text)
         except ValidationError as error:
-            raise UserError(f"{file} is not a study record of this version: {explain(error)}") from None
+            raise UserError(f"{where} is not a study record of this version: {explain(error)}") from None
 
     def write(self, record: StudyRecord) -> None:
         """Store the record, atomically; a folder that cannot be written leaves nothing behind."""
         fresh = not self.path.exists()
-        try:
-            write_atomically(self.path / "study.json", record.model_dump_json(indent=2) + "\n")
-        except OSError:
-            if fresh:
-                with contextlib.suppress(OSError):
-                    self.path.rmdir()
-            raise
         self.__dict__["record"] = record
+        self.__dict__.pop("mirror", None)
+        try:
+            write_atomically(self.path / RECORD, record.model_dump_json(indent=2) + "\n")
+            self.mirror.push(self.path / RECORD)
+        except (OSError, AwayError):
+            if fresh:
+                shutil.rmtree(self.path, ignore_errors=True)
+            raise
 
     def withdraw(self) -> None:
         """Take away what `write` has made, as long as no trial was ever asked for."""
         if not self.journal.is_file() and not (self.path / "logs").exists():
+            self.mirror.delete(self.path / RECORD)
             shutil.rmtree(self.path, ignore_errors=True)
 
     @property
@@ -147,7 +185,12 @@ class StudyFolder:
 
     @property
     def journal(self) -> Path:
-        return self.path / "optuna.journal"
+        return self.path / JOURNAL
+
+    @cached_property
+    def mirror(self) -> Mirror:
+        """Where its files go and come from, for machines that share no disk; nowhere, if the study has no URL."""
+        return Mirror(self.path, self.record.remote, PATIENCE)
 
     @property
     def storage(self) -> str:
@@ -157,6 +200,14 @@ class StudyFolder:
     def space(self) -> LoadedSpace:
         """The space this study searches."""
         return load_space(self.record.space, self.record.paired)
+
+
+def _named_by(url: str) -> str:
+    """The name of the study that a URL mirrors: its last part.  Raises `UserError` for a URL that cannot be one's."""
+    name = urlsplit(url).path.rstrip("/").rpartition("/")[2]
+    if not NAME.fullmatch(name):
+        raise UserError(f"a study's URL ends with its name, as s3://BUCKET/PREFIX/NAME does, but got {url}")
+    return name
 
 
 def model_path(folder: Path, digest: str, replicate: int) -> Path:

@@ -52,7 +52,6 @@ def live_path(folder: Path, number: int) -> Path:
 def write_live(folder: Path, trial: LiveTrial) -> None:
     """Replace the trial's file."""
     path = live_path(folder, trial.number)
-    path.parent.mkdir(exist_ok=True)
     write_atomically(path, trial.model_dump_json(exclude_defaults=True))
 
 

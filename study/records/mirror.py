@@ -18,6 +18,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qs, urlsplit, urlunsplit
+from uuid import uuid4
 
 from models.errors import UserError, unknown
 from models.files import write_atomically
@@ -44,16 +45,20 @@ class Mirror:
 
     patience: seconds for which a store that does not answer is asked again, beyond the client's own few.
 
+    closed: why nothing may be stored or removed there any more; set by who finds that the study is another driver's.
+
     Every method that asks the store raises `AwayError` when it does not answer.
     """
 
     def __init__(self, local: Path, url: str | None, patience: float = 0.0) -> None:
         self.local, self.url, self.patience = local, url, patience
+        self.closed: str | None = None
 
     def push(self, *paths: Path) -> None:
         """Store these files of the folder; those that are not there are left out."""
         if self.url is None:
             return
+        self._check_open()
         for path in paths:
             if path.is_file():
                 content = path.read_bytes()
@@ -71,6 +76,7 @@ class Mirror:
         """Remove a file, here and there; it may be absent."""
         path.unlink(missing_ok=True)
         if self.url is not None:
+            self._check_open()
             self._ask(lambda files: _remove(files, self._key(path)))
 
     def there(self) -> dict[Path, int]:
@@ -86,6 +92,26 @@ class Mirror:
     def content(self, path: Path) -> bytes | None:
         """What the store has under this name; None where it has nothing."""
         return None if self.url is None else self._ask(lambda files: _content(files, self._key(path)))
+
+    def check(self, *, write: bool = True) -> None:
+        """Ask the store for what a study needs: write, read and remove a file.  write=False: only whether the bucket is there."""
+        if self.url is None:
+            return
+        if write:
+            probe = f"{self.root}/.probe-{uuid4().hex}"
+            self._ask(partial(_store, key=probe, content=b"probe"))
+            read = self._ask(lambda files: _content(files, probe))
+            self._ask(lambda files: _remove(files, probe))
+            if read != b"probe":
+                raise AwayError(f"the store at {self.url} does not give back what it was given")
+            return
+        bucket = self.root.partition("/")[0]
+        if bucket and self._ask(lambda files: files.get_file_info(bucket).type.name) == "NotFound":
+            raise AwayError(f"the store at {self.url} cannot be used: there is no bucket {bucket}")
+
+    def _check_open(self) -> None:
+        if self.closed is not None:
+            raise AwayError(f"the store at {self.url} is not written to any more: {self.closed}")
 
     @property
     def root(self) -> str:
@@ -163,13 +189,13 @@ def _answering(url: str) -> Iterator[None]:
 
 
 def _line(error: Exception) -> str:
-    """The first line of what a client says, without the number of the request.
+    """The first line of what a client says, from where it says something.
 
-    >>> _line(OSError("AWS Error NO_SUCH_BUCKET during PutObject operation: it does not exist (Request ID: x1)"))
-    'AWS Error NO_SUCH_BUCKET during PutObject operation: it does not exist'
+    >>> _line(OSError("When reading key 'k': AWS Error NO_SUCH_BUCKET during GetObject operation: it is not (Request ID: x1)"))
+    'AWS Error NO_SUCH_BUCKET during GetObject operation: it is not'
     """
     first = str(error).strip().partition("\n")[0]
-    return re.sub(r" ?\(Request ID: [^)]*\)", "", first)[:300]
+    return re.sub(r"^When .*?: (?=AWS Error)| ?\(Request ID: [^)]*\)", "", first)[:300]
 
 
 def _store(files: fs.FileSystem, key: str, content: bytes) -> None:

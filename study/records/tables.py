@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
-import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +21,7 @@ from models.files import write_atomically
 from study.records.columns import HISTORY, REPLICATE, TRIAL, Column, schema, trial_row, with_types
 from study.records.folder import StudyFolder, history_path
 from study.records.outcome import outcome_of
+from study.records.pace import Pace
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,18 +51,22 @@ class Tables:
         self.folder = folder
         self.known: set[int] = set()
         self.parts: dict[str, list[pa.Table]] = {name: [] for name in ORDER}
-        self.written, self.cost = -math.inf, 0.0
+        self.pace = Pace(self.SHARE)
 
     @property
     def due(self) -> bool:
         """Whether writing them again would keep to its share."""
-        return time.monotonic() - self.written >= self.cost / self.SHARE
+        return self.pace.due
 
     def write(self, trials: Sequence[FrozenTrial]) -> None:
-        """Write all of them, each atomically."""
+        """Write all of them, each atomically; the mirror, where there is one, gets them and the journal."""
+        with self.pace.spending():
+            self._bring_up_to_date(trials)
+            self.folder.mirror.push(self.folder.journal, *(self.folder.path / f"{name}.parquet" for name in ORDER))
+
+    def _bring_up_to_date(self, trials: Sequence[FrozenTrial]) -> None:
         import pyarrow as pa
 
-        began = time.monotonic()
         ended = [trial for trial in trials if trial.state.is_finished() and trial.number not in self.known]
         for first in range(0, len(ended), 500):  # a resume begins with all of them, and rows take ten times a table's memory
             some = ended[first : first + 500]
@@ -74,8 +77,6 @@ class Tables:
         self._write("trials", trial_rows(trial for trial in trials if trial.number not in self.known))
         self._write("replicates", [])
         self._write("history", [])
-        self.written = time.monotonic()
-        self.cost = self.written - began
         pa.default_memory_pool().release_unused()
 
     def _add(self, name: str, rows: list[dict[str, Any]]) -> None:
@@ -97,6 +98,7 @@ def write_tables(folder: StudyFolder, trials: Sequence[FrozenTrial]) -> None:
 def write_confirmation(folder: StudyFolder, rows: list[dict[str, Any]]) -> None:
     """Write `confirmation.parquet`, atomically: rows of `trial` and the columns of a replicate."""
     _write(folder, "confirmation", _table(REPLICATE, rows))
+    folder.mirror.push(folder.path / "confirmation.parquet")
 
 
 def read_table(folder: StudyFolder, name: str) -> pd.DataFrame:

@@ -15,6 +15,7 @@ import optuna
 
 from models.errors import UserError
 from study.records.folder import StudyRecord
+from study.records.mirror import AwayError, Mirror
 from study.records.outcome import Outcome
 from study.search.trial import TrialSpec, run_trial
 
@@ -76,24 +77,42 @@ def _silence() -> None:
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 
 
-def check_shared(folder: Path) -> None:
-    """On a cluster of several nodes, every node must see the study's folder.  Raises `UserError` naming those that do not."""
+def check_shared(folder: Path, remote: str | None = None) -> None:
+    """On a cluster of several nodes, every node must see the study's folder, or else its mirror.
+
+    Raises `UserError` naming those that do not, and why a store cannot be used from there.
+    """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     nodes = [node for node in ray.nodes() if node["Alive"]]
     if len(nodes) < 2:
         return
-    seen = ray.remote(num_cpus=0)(lambda: (folder / "study.json").is_file())
+    seen = ray.remote(num_cpus=0)(_blind)
     answers = [
-        seen.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote() for node in nodes
+        seen.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(folder, remote)
+        for node in nodes
     ]
-    blind = [node["NodeManagerAddress"] for node, sees in zip(nodes, ray.get(answers), strict=True) if not sees]
+    reasons = dict(zip((node["NodeManagerAddress"] for node in nodes), ray.get(answers), strict=True))
+    blind = [address for address, reason in reasons.items() if reason]
+    if blind and remote is not None:
+        raise UserError(f"every node must read and write the study's mirror, but on {blind[0]} {reasons[blind[0]]}")
     if blind:
         raise UserError(
             f"every node must see the study's folder, but {', '.join(blind)} cannot see {folder}: "
-            "give --out a folder on storage that all nodes share"
+            "give --out a folder on storage that all nodes share, or a URL (docs/cluster.md)"
         )
+
+
+def _blind(folder: Path, remote: str | None) -> str | None:
+    """In a worker: why its node cannot work on the study; None where it can."""
+    if remote is None:
+        return None if (folder / "study.json").is_file() else "it is not there"
+    try:
+        Mirror(folder, remote).check()
+    except UserError as error:
+        return str(error)
+    return None
 
 
 def concurrency(record: StudyRecord) -> int:
@@ -141,17 +160,22 @@ def idle_gpus(record: StudyRecord) -> list[str]:
     return [f"this cluster has {gpus:g} GPUs, and the trials train on CPUs: --gpus-per-trial 0.25 puts four on a GPU"]
 
 
-def retrain(specs: Sequence[TrialSpec]) -> Iterator[tuple[int, Outcome]]:
-    """Run trials that nobody searches (confirmations), on the connected cluster; yields each number and outcome as they come."""
+def retrain(specs: Sequence[TrialSpec]) -> Iterator[tuple[TrialSpec, Outcome]]:
+    """Run trials that nobody searches (confirmations), on the connected cluster; yields each with its outcome as they come."""
     import ray
 
-    def outcome_of(spec: TrialSpec) -> tuple[int, Outcome]:
+    def outcome_of(spec: TrialSpec) -> tuple[TrialSpec, Outcome]:
         *_, last = run_trial(spec)
         assert isinstance(last, Outcome)
-        return spec.number, last
+        return spec, last
 
     remote = ray.remote(max_retries=1)(outcome_of)
     waiting = [remote.options(num_cpus=spec.cpus, num_gpus=spec.gpus).remote(spec) for spec in specs]
     while waiting:
         done, waiting = ray.wait(waiting, num_returns=1)
-        yield ray.get(done[0])
+        try:
+            yield ray.get(done[0])
+        except ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, AwayError):
+                raise error.cause from None
+            raise

@@ -35,16 +35,20 @@ FRESH = 1_000
 def confirm(folder: StudyFolder, trials: pd.DataFrame, seeds: int, console: Console) -> pd.DataFrame:
     """Train each of `trials` with `seeds` fresh seeds on the connected cluster; returns all confirmation rows so far."""
     from study.search.cluster import retrain
+    from study.search.leftovers import Leftovers
 
     known = read_table(folder, "confirmation")
     rows: list[dict[str, Any]] = [{str(key): value for key, value in row.items()} for row in known.to_dict("records")]
     done = {(int(row["trial"]), int(row["replicate"])) for row in rows}
     specs = [spec for spec in _specs(folder, trials, seeds) if (spec.number, spec.first_replicate) not in done]
     console.print(f"confirming {len(trials)} Pareto trials with {seeds} fresh seeds each: {len(specs)} trainings …")
-    for count, (trial, outcome) in enumerate(retrain(specs), start=1):
-        rows += [{"trial": trial, **replicate} for replicate in outcome.replicates]
+    leftovers = Leftovers(folder.mirror)
+    for count, (spec, outcome) in enumerate(retrain(specs), start=1):
+        leftovers.gather(spec, outcome)
+        rows += [{"trial": spec.number, **replicate} for replicate in outcome.replicates]
         write_confirmation(folder, rows)
-        console.print(f"[{count}/{len(specs)}] trial {trial}: {outcome.status}".replace("[", "\\[", 1))
+        leftovers.clear(spec)
+        console.print(f"[{count}/{len(specs)}] trial {spec.number}: {outcome.status}".replace("[", "\\[", 1))
     return read_table(folder, "confirmation")
 
 

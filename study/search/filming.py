@@ -8,8 +8,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
+import math
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,24 +21,27 @@ from models.config import OBJECTIVES
 from study.config import TrialConfig
 from study.datasets import Dataset
 from study.records.live import LiveTrial, live_path, read_live, write_live
+from study.records.mirror import AwayError, Mirror
 from study.records.outcome import Outcome
 from study.training.run import Run
 
 __all__ = ["Film"]
 
 PICTURES = 6
+PUSH_SECONDS = 5.0
 
 
 class Film:
-    """Of one trial.  A full disk ends the film, not the trial.
+    """Of one trial, in the folder of `mirror`.  A full disk or a store that is away ends the film, not the trial.
 
     kept: False for a confirmation, whose fresh seeds would overwrite the film that belongs to the trial's numbers.
     """
 
     def __init__(
-        self, folder: Path, number: int, config: TrialConfig, replicates: int, dataset: Dataset, *, kept: bool = True
+        self, mirror: Mirror, number: int, config: TrialConfig, replicates: int, dataset: Dataset, *, kept: bool = True
     ) -> None:
-        self.folder, self.kept = folder, kept
+        self.mirror, self.path, self.kept = mirror, live_path(mirror.local, number), kept
+        self.pushed = -math.inf
         rows = dataset.sample("validation", PICTURES)
         self.images = dataset.images[rows]
         self.labels = dataset.labels[rows] if config.condition and dataset.labels is not None else None
@@ -53,7 +56,10 @@ class Film:
 
     def begin(self, replicate: int) -> None:
         """A replicate's training begins, or goes on where it was interrupted: then its film does, too."""
-        before = read_live(live_path(self.folder, self.shown.number))
+        if self.kept:
+            with contextlib.suppress(AwayError):
+                self.mirror.pull(self.path)
+        before = read_live(self.path)
         same = before is not None and (before.digest, before.replicate) == (self.shown.digest, replicate)
         reports, pictures = (before.reports, before.pictures) if before is not None and same else ((), ())
         self._show(replicate=replicate, reports=reports, pictures=pictures)
@@ -75,8 +81,11 @@ class Film:
         self.shown = self.shown.model_copy(update={"written": time.time(), **changes})
         if not self.kept:
             return
-        with contextlib.suppress(OSError):
-            write_live(self.folder, self.shown)
+        with contextlib.suppress(OSError, AwayError):
+            write_live(self.mirror.local, self.shown)
+            if self.shown.status != "running" or time.monotonic() - self.pushed > PUSH_SECONDS:
+                self.mirror.push(self.path)
+                self.pushed = time.monotonic()
 
 
 def knobs_of(config: TrialConfig) -> str:

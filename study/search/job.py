@@ -16,7 +16,9 @@ from models.files import write_atomically
 from registry.console import duration
 from registry.place import open_store
 from study.publishing.trials import publish_trials
+from study.records.arriving import bring, send
 from study.records.folder import StudyFolder
+from study.records.mirror import AwayError
 from study.records.tables import Tables, read_table
 from study.records.winners import MOST, front_of
 from study.search.closing import show_front
@@ -54,10 +56,17 @@ def search_and_publish(
     confirm_seeds: train the front again with so many fresh seeds.  dashboard: start Ray's, where Ray is started here.
     """
     began = time.monotonic()
-    with owned(folder):
+    with owned(folder, lambda text: console.print(f"note: {text}")):
+        note = bring(folder.mirror)
+        if note:
+            console.print(f"note: {note}")
         _search(folder, address, console, confirm_seeds, dashboard=dashboard)
-    console.print(f"search finished after {duration(time.monotonic() - began)}")
-    conclude(folder, registry, console)
+        bring(folder.mirror)  # logs of stopped trials
+        console.print(f"search finished after {duration(time.monotonic() - began)}")
+        try:
+            conclude(folder, registry, console)
+        finally:
+            send(folder.mirror)
 
 
 def _search(folder: StudyFolder, address: str | None, console: Console, confirm_seeds: int, *, dashboard: bool) -> None:
@@ -100,7 +109,11 @@ def _search(folder: StudyFolder, address: str | None, console: Console, confirm_
                     refresh()
                     _confirm(folder, confirm_seeds, console)
         except KeyboardInterrupt:
-            refresh()
+            try:
+                refresh()
+                send(folder.mirror)
+            except AwayError as error:
+                console.print(f"note: {error}; it gets the rest when the study goes on")
             if gone.is_set():
                 end_at_once()
             _say_stopped(folder, optuna_study, "", console)
@@ -157,6 +170,8 @@ def _say_dashboard(console: Console, context: object, folder: StudyFolder) -> No
 def _say_where(folder: StudyFolder, registry: str | Path, versions: list[Version], console: Console) -> None:
     best = open_store(registry).resolve(f"{versions[0].name}@candidate")
     console.print(f"study     {folder.path}  (trials.parquet, history.parquet, figures/)")
+    if folder.record.remote:
+        console.print(f"mirror    {folder.record.remote}", soft_wrap=True)
     console.print(f"registry  {registry}  →  from registry import load; load('{best.name}@{best.number}')")
     console.print(f"next      python -m analysis.report {_shown(folder)}")
     console.print(f"          python -m analysis.explore {_shown(folder)}")

@@ -10,15 +10,21 @@ Files, all named by the configuration's digest, so that a retry finds what an in
     histories/<digest>-<replicate>.json      when done: the reports of the training
     live/trial-<number>.json                 what can be watched of it, `study.search.filming`
     logs/trial-<number>.log                  one readable line a report; also on standard output, which the dashboard shows
+
+Where the study has a mirror, they are in a folder of the node's own, and go to the mirror and come from there.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import statistics
+import tempfile
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +37,17 @@ from study.datasets import load_dataset
 from study.evaluate import Evaluation, evaluate_codec, evaluate_seeds
 from study.metrics import metric_of, watched
 from study.records.folder import StudyFolder, checkpoint_path, history_path, model_path
+from study.records.mirror import Mirror
 from study.records.outcome import Outcome
 from study.search.events import trial_name
 from study.search.filming import Film
 from study.training.device import choose_device, describe_hardware
 from study.training.run import Run
 
-__all__ = ["TrialSpec", "run_trial"]
+__all__ = ["TrialSpec", "leave", "log_path", "run_trial", "spec_of"]
 
 CHECKPOINT_SECONDS = 20.0
+PATIENCE = 60.0  # seconds a worker waits for a store that is away, before it gives its trial back
 REPORTS = 20
 LOOKS = (0.25, 0.5, 0.75, 0.9)  # fractions of a run at which the cheap metrics are looked at
 LOOK_POINTS = 1_000
@@ -48,6 +56,7 @@ LOOK_POINTS = 1_000
 class TrialSpec(Config):
     """What a worker needs to run one trial.  `folder` and `data` are absolute.
 
+    folder, remote    the study's folder, the driver's where it has a mirror; and the mirror's URL
     first_replicate   number of the first seed: a confirmation counts from where no search ever was
     metrics, also     the searched metrics, and what is evaluated beside them where the data can give it
     """
@@ -61,9 +70,18 @@ class TrialSpec(Config):
     also: tuple[str, ...] = ()
     points: int
     folder: Path
+    remote: str | None = None
     data: Path
     cpus: int = 1
     gpus: float = 0.0
+
+    def here(self) -> TrialSpec:
+        """As the node that runs it takes it: where there is a mirror, its folder is below VAE_SCRATCH or the temporary folder."""
+        if self.remote is None:
+            return self
+        scratch = Path(os.environ.get("VAE_SCRATCH") or Path(tempfile.gettempdir()) / f"vae-study-{os.getuid()}").absolute()
+        folder = scratch / sha256(self.remote.encode()).hexdigest()[:16] / log_path(self).stem
+        return self.model_copy(update={"folder": folder})
 
     def described(self) -> dict[str, Any]:
         """The configuration as an `Outcome` keeps it."""
@@ -90,28 +108,42 @@ def run_trial(spec: TrialSpec) -> Iterator[dict[str, Any] | Outcome]:
     import torch
 
     torch.set_num_threads(max(1, spec.cpus))
+    spec = spec.here()
+    mirror = Mirror(spec.folder, spec.remote, PATIENCE)
+    mirror.pull(log_path(spec))
     device = choose_device(spec.gpus)
     dataset = load_dataset(spec.config.dataset, spec.data, **spec.config.dataset_options)
-    digest = spec.config.digest()
     finished: list[Replicate] = []
-    film = Film(spec.folder, spec.number, spec.config, spec.replicates, dataset, kept=spec.first_replicate == 0)
+    film = Film(
+        Mirror(spec.folder, spec.remote), spec.number, spec.config, spec.replicates, dataset, kept=spec.first_replicate == 0
+    )
     for replicate in range(spec.first_replicate, spec.first_replicate + spec.replicates):
         run = Run(spec.config, dataset, spec.config.seed(spec.root_seed, replicate), device, reports=REPORTS)
-        looking = yield from _train(spec, run, replicate, film)
-        finished.append(_finish(spec, run, replicate, looking))
-    for replicate in range(spec.first_replicate, spec.first_replicate + spec.replicates):
-        checkpoint_path(spec.folder, digest, replicate).unlink(missing_ok=True)
+        looking = yield from _train(spec, mirror, run, replicate, film)
+        finished.append(_finish(spec, mirror, run, replicate, looking))
     outcome = _outcome(spec, finished, describe_hardware(device))
     film.end(outcome)
+    leave(spec)
     yield outcome
 
 
-def _train(spec: TrialSpec, run: Run, replicate: int, film: Film) -> Generator[dict[str, Any], None, float]:
+def leave(spec: TrialSpec, patience: float = PATIENCE) -> None:
+    """Where there is a mirror: store the log there, and leave nothing on the node.
+
+    The checkpoint stays in the store until the driver knows how the trial ended (`study.search.leftovers`).
+    """
+    if spec.remote is not None:
+        Mirror(spec.folder, spec.remote, patience).push(log_path(spec))
+        shutil.rmtree(spec.folder, ignore_errors=True)
+
+
+def _train(spec: TrialSpec, mirror: Mirror, run: Run, replicate: int, film: Film) -> Generator[dict[str, Any], None, float]:
     """Train one replicate, continuing from its checkpoint if there is one.  Returns the seconds spent on looks."""
     checkpoint = checkpoint_path(spec.folder, spec.config.digest(), replicate)
+    mirror.pull(checkpoint)
     run.resume(checkpoint)
     if spec.config.pair is not None:
-        run.share(spec.folder / "trunks")
+        run.share(spec.folder / "trunks", mirror.pull)
     resumed = f", continued from step {run.step}" if run.step else ""
     _log(spec, f"replicate {replicate}: {spec.config.objective}, {spec.config.architecture}, seed {run.seed}{resumed}")
     film.begin(replicate)
@@ -130,22 +162,32 @@ def _train(spec: TrialSpec, run: Run, replicate: int, film: Film) -> Generator[d
             row.update(_look(spec, run, replicate))
             looking += time.perf_counter() - started
         film.shoot(run, {key: value for key, value in row.items() if key != "history"})
+        if report.step in run.trunks:
+            mirror.push(run.trunks[report.step])
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
             run.save(checkpoint)
+            mirror.push(checkpoint, log_path(spec), film.path)
             saved = time.monotonic()
         yield row
     if spec.replicates > 1:  # a retry only evaluates again what is trained
         run.save(checkpoint)
+        mirror.push(checkpoint)
     return looking
 
 
 def _log(spec: TrialSpec, text: str) -> None:
     line = f"{time.strftime('%H:%M:%S')} {trial_name(spec.number)} {text}"
     print(line, flush=True)
-    path = spec.folder / "logs" / f"{trial_name(spec.number)}.log"
-    path.parent.mkdir(exist_ok=True)
+    path = log_path(spec)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         file.write(line + "\n")
+
+
+def log_path(spec: TrialSpec) -> Path:
+    """Of a trial; a confirmation's seeds, which run side by side, have one each."""
+    seed = f"-{spec.first_replicate}" if spec.first_replicate else ""
+    return spec.folder / "logs" / f"{trial_name(spec.number)}{seed}.log"
 
 
 def _look(spec: TrialSpec, run: Run, replicate: int) -> dict[str, float]:
@@ -165,8 +207,9 @@ def _look(spec: TrialSpec, run: Run, replicate: int) -> dict[str, float]:
     return looks
 
 
-def _finish(spec: TrialSpec, run: Run, replicate: int, looking: float) -> Replicate:
+def _finish(spec: TrialSpec, mirror: Mirror, run: Run, replicate: int, looking: float) -> Replicate:
     """Evaluate a finished training and keep its model.  looking: seconds of evaluation in mid-training."""
+    model, history = (of(spec.folder, spec.config.digest(), replicate) for of in (model_path, history_path))
     row: dict[str, Any] = {
         "replicate": replicate,
         "seed": run.seed,
@@ -186,9 +229,9 @@ def _finish(spec: TrialSpec, run: Run, replicate: int, looking: float) -> Replic
         for note in evaluation.notes:
             _log(spec, note)
         row |= {"evaluation_seconds": looking + time.perf_counter() - started, "kl_per_latent": evaluation.kl_per_latent.tolist()}
-        save_model(run.model, model_path(spec.folder, spec.config.digest(), replicate))
-    history = json.dumps([report.row() for report in run.history])
-    write_atomically(history_path(spec.folder, spec.config.digest(), replicate), history)
+        save_model(run.model, model)
+    write_atomically(history, json.dumps([report.row() for report in run.history]))
+    mirror.push(model, history)
     return Replicate(row | (evaluation.values if evaluation else {}), evaluation)
 
 
@@ -223,6 +266,7 @@ def spec_of(folder: StudyFolder, number: int, config: TrialConfig) -> TrialSpec:
         also=record.also,
         points=record.budget.points,
         folder=folder.path,
+        remote=record.remote,
         data=Path(record.data),
         cpus=record.cpus_per_trial,
         gpus=record.gpus_per_trial,

@@ -13,17 +13,20 @@ from __future__ import annotations
 import contextlib
 import json
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import optuna
+from optuna.trial import FrozenTrial
 from ray import tune
 from ray.tune.error import TuneError
 from ray.tune.search import Searcher
 
 from models.errors import UserError
 from study.records.folder import StudyFolder
+from study.records.mirror import AwayError
 from study.records.outcome import Outcome
+from study.records.pace import Pace
 from study.search.cluster import check_shared, concurrency
 from study.search.events import Events, trial_name
 from study.search.journal import enqueue_start, finished_trials, reconcile, tell
@@ -31,12 +34,13 @@ from study.search.journal_file import settle
 from study.search.leftovers import Leftovers
 from study.search.samplers import make_sampler
 from study.search.schedulers import make_scheduler
-from study.search.trial import TrialSpec, run_trial, spec_of
+from study.search.trial import TrialSpec, leave, log_path, run_trial, spec_of
 from study.spaces import LoadedSpace
 
 __all__ = ["search"]
 
 PATIENCE = 100  # rejected points in a row
+AWAY = "away"  # in a worker's last result: why it gave its trial back
 WORKER_DIED = "the worker process died twice (killed, or out of memory)"
 
 
@@ -54,12 +58,13 @@ class TrialActor(tune.Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         """A new trial."""
-        self.spec = TrialSpec.model_validate_json(config["spec"])
+        self.spec = TrialSpec.model_validate_json(config["spec"]).here()
         self.reused = bool(config["reused"])
         self.reports = run_trial(self.spec)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """The next trial in the same process, where actors are reused."""
+        self.cleanup()
         self.setup(new_config)
         return True
 
@@ -67,10 +72,14 @@ class TrialActor(tune.Trainable):
         """The next report, or how the trial ended."""
         try:
             report = next(self.reports)
+        except AwayError as error:  # no result: the trial waits until the store answers again
+            return {AWAY: str(error), "final": True, "done": True}
         except Exception as error:  # whatever it is, it is this trial's result and not the study's end
-            log = self.spec.folder / "logs" / f"{trial_name(self.spec.number)}.log"
+            log = log_path(self.spec)
+            log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("a") as file:
                 file.write(traceback.format_exc())
+            leave(self.spec)
             report = Outcome.failed(f"{type(error).__name__}: {error}", **self.spec.described())
         if isinstance(report, Outcome):
             return self._ended(report)
@@ -87,6 +96,11 @@ class TrialActor(tune.Trainable):
         ended = {"final": True, "done": True, "step": steps + 1, "timesteps_total": self.spec.replicates * steps}
         return {**ended, "outcome": json.dumps(outcome.record()), **outcome.values}
 
+    def cleanup(self) -> None:
+        """It is over, perhaps because a scheduler said so: nothing stays on a node that only lends its disk."""
+        with contextlib.suppress(AwayError):  # of a stopped trial only the log is left to store
+            leave(self.spec, patience=0)
+
     def __repr__(self) -> str:
         """What the Ray dashboard calls this actor, for as long as it lives."""
         return trial_name(self.spec.number) if hasattr(self, "spec") and not self.reused else "trials"
@@ -102,7 +116,8 @@ class AskTell(Searcher):
         self.optuna_study, self.record, self.make_spec, self.events = optuna_study, folder.record, make_spec, events
         self.journal = folder.journal
         self.trials: dict[str, tuple[optuna.Trial, TrialSpec]] = {}
-        self.leftovers = Leftovers(folder.path)
+        self.mirror, self.pace = folder.mirror, Pace(1 / 20)
+        self.leftovers = Leftovers(folder.mirror)
         self.refused: UserError | None = None
 
     def set_search_properties(self, *_: Any, **__: Any) -> bool:
@@ -141,17 +156,37 @@ class AskTell(Searcher):
         if trial_id not in self.trials:
             return
         trial, spec = self.trials.pop(trial_id)
+        with self._ending_where_the_store_is_away():
+            self.events.finished(self._told(trial, spec, result, error))
+
+    def _told(self, trial: optuna.Trial, spec: TrialSpec, result: dict[str, Any] | None, error: bool) -> FrozenTrial:
+        """The journal knows how it ended."""
         if error or result is None:
             outcome = Outcome.failed(WORKER_DIED, **spec.described())
+        elif AWAY in result:
+            raise AwayError(result[AWAY])
         elif result.get("final"):
             outcome = Outcome(**json.loads(result["outcome"]))
+            self.leftovers.gather(spec, outcome)
         else:
             self._report(trial, spec, result)  # the report on which the scheduler stopped it: Tune skips `on_trial_result` then
             outcome = self.leftovers.pruned(spec, f"stopped early by {self.record.scheduler}")
         told = tell(self.optuna_study, trial, self.record, outcome)
         settle(self.journal)
+        if self.pace.due:
+            with self.pace.spending():
+                self.mirror.push(self.journal)
         self.leftovers.clear(spec)
-        self.events.finished(told)
+        return told
+
+    @contextlib.contextmanager
+    def _ending_where_the_store_is_away(self) -> Iterator[None]:
+        """What could not be stored or fetched is not told: the search ends, and goes on from there when the store answers."""
+        try:
+            yield
+        except AwayError as error:
+            self.refused = UserError(f"{error}; nothing is lost: go on with --resume {self.record.name} when it answers")
+            raise
 
     def _report(self, trial: optuna.Trial, spec: TrialSpec, result: dict[str, Any]) -> None:
         self.leftovers.keep(spec, result)
@@ -176,8 +211,9 @@ def search(folder: StudyFolder, space: LoadedSpace, optuna_study: optuna.Study, 
     KeyboardInterrupt passes through after everything has been told and written.
     """
     record = folder.record
-    check_shared(folder.path)
+    check_shared(folder.path, record.remote)
     reconcile(optuna_study, record)
+    Leftovers(folder.mirror).sweep(optuna_study.get_trials(deepcopy=False))
     enqueue_start(optuna_study, record, space)
     left = record.trials - len(finished_trials(optuna_study))
     if left <= 0:

@@ -85,7 +85,7 @@ class Run:
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
         self.forward = self._compiled(training)
         self._sums = torch.zeros(4 + self.config.latent_dim, device=self.device)
-        self._trunks: dict[int, Path] = {}
+        self.trunks: dict[int, Path] = {}
 
     @property
     def status(self) -> Status:
@@ -116,8 +116,8 @@ class Run:
             if self.status == "running":
                 self.ending = ending(training, self.history, self.scale, self.settled)
             self._calibrate()
-            if self.step in self._trunks and self.status == "running":
-                self.save(self._trunks[self.step])
+            if self.step in self.trunks and self.status == "running":
+                self.save(self.trunks[self.step])
             yield report
             if self.status != "running":
                 return
@@ -127,15 +127,19 @@ class Run:
         """The steps after which it reports, and 0."""
         return np.unique(np.linspace(0, self.config.training.steps, self.reports + 1).round().astype(np.int64))
 
-    def share(self, folder: Path) -> None:
+    def share(self, folder: Path, fetch: Callable[[Path], object] | None = None) -> None:
         """Keep the state at every fork in `folder`, and start from the latest that another arm has left there.
+
+        fetch: brings a file from another machine's folder, if it is there.  `trunks` are the files by their steps.
 
         The numbers are those of a run that shares nothing; `seconds` count the trunk as this run's own.
         """
         found = forks(self.config, self.objective, self.seed, self.boundaries)
-        self._trunks = {step: folder / f"{digest[:16]}.ckpt" for step, digest in found.items() if step > self.step}
-        for step in sorted(self._trunks, reverse=True):
-            state = self._read(self._trunks[step])
+        self.trunks = {step: folder / f"{digest[:16]}.ckpt" for step, digest in found.items() if step > self.step}
+        for step in sorted(self.trunks, reverse=True):
+            if fetch is not None:
+                fetch(self.trunks[step])
+            state = self._read(self.trunks[step])
             if state is not None and state["step"] == step:
                 self._load(state)
                 return

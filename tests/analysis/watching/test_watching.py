@@ -27,6 +27,7 @@ from analysis.watching.snapshot import Snapshots, driver_of, warnings_of
 from models.errors import UserError
 from study.records.folder import StudyFolder
 from study.records.live import LiveTrial, live_path, read_live, write_live
+from study.records.mirror import Mirror
 
 REPORT = {"step": 50, "progress": 0.5, "recon": 90.0, "kl": 10.0, "seconds": 5.0}
 RUNNING = LiveTrial(number=18, knobs="beta_vae beta=4", digest="sha256:0", replicates=1, steps=100, reports=(REPORT,))
@@ -173,10 +174,10 @@ def test_a_film_goes_on_after_a_kill(tmp_path: Path, data_folder: Path) -> None:
         {"dataset": "dsprites", "objective": "beta_vae", "architecture": "mlp", "training": {"steps": 100}}
     )
     write_live(tmp_path, RUNNING.model_copy(update={"number": 3, "digest": config.digest(), "pictures": ("kept",)}))
-    film = Film(tmp_path, 3, config, 1, dataset)
+    film = Film(Mirror(tmp_path, None), 3, config, 1, dataset)
     film.begin(0)
     assert film.shown.pictures == ("kept",)
-    Film(tmp_path, 3, config, 1, dataset, kept=False).begin(1000)  # a confirmation's seeds
+    Film(Mirror(tmp_path, None), 3, config, 1, dataset, kept=False).begin(1000)  # a confirmation's seeds
     before = read_live(live_path(tmp_path, 3))
     assert before is not None and before.pictures == ("kept",)
     film.begin(1)

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from study.config import TrialConfig
-from study.records.folder import checkpoint_path, history_path
+from study.records.folder import StudyFolder, checkpoint_path, history_path, model_path
+from study.records.mirror import AwayError, Mirror
+from study.records.outcome import Outcome
+from study.search.events import Events
+from study.search.journal import finished_trials, load_optuna_study, reconcile, tell
 from study.search.leftovers import Leftovers
-from study.search.trial import TrialSpec
+from study.search.trial import TrialSpec, spec_of
+from study.search.tune import AWAY, AskTell
+from study.spaces import load_space
+from tests.study.search.test_search import record
 
 
 def test_a_stopped_trial_keeps_its_curve_and_loses_its_checkpoint(tmp_path: Path) -> None:
@@ -16,7 +26,7 @@ def test_a_stopped_trial_keeps_its_curve_and_loses_its_checkpoint(tmp_path: Path
     spec = TrialSpec(
         number=3, config=config, root_seed=0, replicates=2, metrics=("recon",), points=10, folder=tmp_path, data=tmp_path
     )
-    leftovers, digest = Leftovers(tmp_path), config.digest()
+    leftovers, digest = Leftovers(Mirror(tmp_path, None)), config.digest()
     for replicate, step in ((0, 5), (0, 10), (1, 5)):
         row = {"step": step, "recon": 100.0 - step}
         leftovers.keep(spec, {"replicate": replicate, "seconds": 1.5, "history": json.dumps(row), **row})
@@ -33,3 +43,82 @@ def test_a_stopped_trial_keeps_its_curve_and_loses_its_checkpoint(tmp_path: Path
     leftovers.clear(spec)
     assert not list((tmp_path / "checkpoints").iterdir())
     assert leftovers.reports == {}
+
+
+def trained(tmp_path: Path) -> tuple[Leftovers, TrialSpec, Outcome]:
+    """A trial that a worker of another machine has ended, whose folder here is empty; its mirror; its outcome."""
+    config = TrialConfig(dataset="digits", training={"steps": 10})
+    spec = TrialSpec(number=3, config=config, root_seed=0, replicates=2, metrics=("recon",), points=10, folder=tmp_path / "here",
+        data=tmp_path, remote=(tmp_path / "store").as_uri())  # fmt: skip
+    worker = Mirror(tmp_path / "there", spec.remote)
+    for path in (*(of(worker.local, config.digest(), 0) for of in (history_path, model_path, checkpoint_path)),
+        history_path(worker.local, config.digest(), 1)):  # fmt: skip
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"[{len(path.name)}]")
+        worker.push(path)
+    rows = [
+        {"replicate": i, "status": s, "reason": "", "steps": 10, "seconds": 1.0} for i, s in enumerate(("complete", "diverged"))
+    ]
+    return Leftovers(Mirror(spec.folder, spec.remote)), spec, Outcome.trained(rows, {}, **spec.described())
+
+
+def test_results_of_another_machine_come_here_and_its_checkpoint_goes(tmp_path: Path) -> None:
+    leftovers, spec, ended = trained(tmp_path)
+    leftovers.gather(spec, ended)
+    digest = spec.config.digest()
+    assert history_path(spec.folder, digest, 0).is_file() and history_path(spec.folder, digest, 1).is_file()
+    assert model_path(spec.folder, digest, 0).is_file() and not model_path(spec.folder, digest, 1).exists(), "one diverged"
+    leftovers.clear(spec)
+    assert sorted(path.parent.name for path in leftovers.mirror.there()) == ["histories", "histories", "models"]
+
+
+@pytest.mark.parametrize("lacks", [history_path, model_path])
+def test_a_result_that_does_not_come_is_not_a_result_without_history(tmp_path: Path, lacks: Any) -> None:
+    """A table takes a missing history for one without rows, and an ended trial once: it must not be told then."""
+    leftovers, spec, ended = trained(tmp_path)
+    leftovers.mirror.delete(lacks(spec.folder, spec.config.digest(), 0))
+    with pytest.raises(AwayError, match=r"^the store at .* lacks .*, which a worker has put there$"):
+        leftovers.gather(spec, ended)
+
+
+@pytest.mark.parametrize("how", ["the driver cannot fetch", "the worker could not store"])
+def test_a_trial_whose_result_does_not_come_is_not_told_and_tried_again(tmp_path: Path, how: str) -> None:
+    store = (tmp_path / "store").as_uri()
+    folder = StudyFolder.new(tmp_path / "runs", "s", store)
+    folder.write(record(remote=store))
+    optuna_study, space = load_optuna_study(folder), load_space("dsprites_capacity")
+    searcher = AskTell(optuna_study, folder, lambda trial: spec_of(folder, trial.number, space.configure(trial, 10)), Events())
+    spec = TrialSpec.model_validate_json(searcher.suggest("a")["spec"])
+    assert spec.remote == store and spec.here().folder != folder.path
+    if how == "the driver cannot fetch":
+        rows = [{"replicate": 0, "status": "complete", "reason": "", "steps": 10, "seconds": 1.0, "recon": 1.0, "mig": 0.1}]
+        ended = Outcome.trained(rows, {"recon": 1.0, "mig": 0.1}, **spec.described())
+        result = {"final": True, "done": True, "outcome": json.dumps(ended.record())}
+    else:
+        result = {AWAY: "the store cannot be used", "final": True, "done": True}
+    with pytest.raises(AwayError):
+        searcher.on_trial_complete("a", result)
+    assert "go on with --resume s" in str(searcher.refused)
+    reconcile(optuna_study, folder.record)
+    states = [(trial.state.name, trial.user_attrs.get("retry_of")) for trial in optuna_study.get_trials()]
+    assert states == [("FAIL", None), ("WAITING", 0)] and finished_trials(optuna_study) == []
+
+
+def test_checkpoints_of_told_trials_do_not_outlive_a_killed_driver(tmp_path: Path) -> None:
+    """Killed between telling a trial and removing its checkpoint; that of an interrupted trial stays for its retry."""
+    folder = StudyFolder.new(tmp_path, "s")
+    folder.write(record())
+    optuna_study, space = load_optuna_study(folder), load_space("dsprites_capacity")
+    digests = []
+    for outcome_of_it in (True, False):
+        trial = optuna_study.ask()
+        spec = spec_of(folder, trial.number, space.configure(trial, 10))
+        digests.append(spec.config.digest())
+        path = checkpoint_path(folder.path, digests[-1], 0)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"weights")
+        if outcome_of_it:
+            tell(optuna_study, trial, folder.record, Outcome.pruned("early", **spec.described()))
+    reconcile(optuna_study, folder.record)
+    Leftovers(folder.mirror).sweep(optuna_study.get_trials())
+    assert [path.name[:16] for path in folder.path.glob("checkpoints/*")] == [digests[1][:16]]
