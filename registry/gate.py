@@ -51,8 +51,9 @@ def publish_model(
     description: str = "",
     tags: Mapping[str, str] | None = None,
     tolerance: float = TOLERANCE,
+    same: Callable[[Version], bool] | None = None,
 ) -> Version:
-    """Publish `model` as the next version of `name`.
+    """Publish `model` as the next version of `name`; or the version that is the `same`, if somebody was faster (`Store.publish`).
 
     evaluator: computes metrics of the exported model.  claimed: what they should be; NaN for "not defined".
     sample_images: uint8 (N, C, H, W) on which torch and the exported files must agree.  pictures: PNG files for the card.
@@ -84,7 +85,7 @@ def publish_model(
     def gate(staged: Path) -> None:
         measure_parity(Model(*read_files(staged), name=name), torch_codec, sample_images, sample_condition)
 
-    published = store.publish(name, files, manifest, gate=gate)
+    published = store.publish(name, files, manifest, gate=gate, same=same)
     remember(files)  # they have run here: nobody else's
     return published
 

@@ -7,6 +7,7 @@ model was it" keeps its answer in the log.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -165,11 +166,23 @@ def _retire_old(name: str, root: Path, keep: int, grace: float, dry_run: bool) -
             if not free:  # somebody reads it, or another `gc` is at it: the next one may take it
                 continue
             version = open_version(name, folder / "versions" / str(number), Lease())
-            if _age(version) < grace or number in aliases_in(read_log(name, folder / "log")).values():
+            kept = {*aliases_in(read_log(name, folder / "log")).values(), *_about_to_be_claimed(name, root / "staging")}
+            if _age(version) < grace or number in kept:
                 continue
             if dry_run or _retire(version, folder, root / "staging"):
                 removed.append(f"version without an alias: {version} ({version.digest})")
     return removed
+
+
+def _about_to_be_claimed(name: str, staging: Path) -> set[int]:
+    """The numbers that publishers have written down for this model: to take such a version away would give its number twice."""
+    found = set()
+    for entry in os.listdir(staging) if staging.is_dir() else []:
+        with contextlib.suppress(DamagedError):  # not yet written, or published since
+            record = unseal(staging / entry / PUBLISHED)
+            if record.get("name") == name and not entry.startswith(_TRASH):
+                found.add(int(record["number"]))
+    return found
 
 
 def _retire(version: Version, folder: Path, staging: Path) -> bool:

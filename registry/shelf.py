@@ -51,7 +51,13 @@ class Shelf(Protocol):
         ...
 
     def publish(
-        self, name: str, files: Mapping[str, bytes], manifest: Manifest, *, gate: Callable[[Path], None] | None = None
+        self,
+        name: str,
+        files: Mapping[str, bytes],
+        manifest: Manifest,
+        *,
+        gate: Callable[[Path], None] | None = None,
+        same: Callable[[Version], bool] | None = None,
     ) -> Version:
-        """The next version, complete or not there at all."""
+        """The next version, complete or not there at all; or the one that is the same already."""
         ...

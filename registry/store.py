@@ -15,6 +15,7 @@ that somebody holds (`registry.leases`).  Aliases, tags and descriptions are nev
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -177,21 +178,33 @@ class Store:
     # ------------------------------------------------------------------ what changes it
 
     def publish(
-        self, name: str, files: Mapping[str, bytes], manifest: Manifest, *, gate: Callable[[Path], None] | None = None
+        self,
+        name: str,
+        files: Mapping[str, bytes],
+        manifest: Manifest,
+        *,
+        gate: Callable[[Path], None] | None = None,
+        same: Callable[[Version], bool] | None = None,
     ) -> Version:
         """The next version of `name`, made of `files` and the manifest, whose list of files is filled in here.
 
-        `gate` sees the folder exactly as it will be published, and refuses by raising.
+        gate: sees the folder exactly as it will be published, and refuses by raising.
+        same: whether an earlier version is this model already; then that one is returned, also when it was published meanwhile.
         """
-        return self.publish_exactly(name, files, manifest.with_files(files).to_bytes(), gate=gate)
+        return self.publish_exactly(name, files, manifest.with_files(files).to_bytes(), gate=gate, same=same)
 
     def publish_exactly(
-        self, name: str, files: Mapping[str, bytes], manifest: bytes, *, gate: Callable[[Path], None] | None = None
+        self,
+        name: str,
+        files: Mapping[str, bytes],
+        manifest: bytes,
+        *,
+        gate: Callable[[Path], None] | None = None,
+        same: Callable[[Version], bool] | None = None,
     ) -> Version:
         """`publish` with the manifest's exact bytes, so that a copy keeps its digest.  They must list exactly `files`."""
         check_name(name)
         check_files(dict(files), parse_manifest(manifest))
-        series = self._versions(name)
         with writing(self.root):
             self.create()
             with working_folder(self.root / STAGING) as staged:
@@ -199,11 +212,35 @@ class Store:
                 stamp(staged, place := self._next_place(name))
                 if gate is not None:
                     gate(staged)
-                make_folder(series)
-                while not claim(staged, series, place["number"]):  # somebody else took the number, and is the predecessor now
-                    stamp(staged, place := self._next_place(name))
+                return self._claim_version(name, staged, place, same)
+
+    def _claim_version(self, name: str, staged: Path, place: dict[str, Any], same: Callable[[Version], bool] | None) -> Version:
+        """The staged folder as the next version.  Who loses the race to a number looks again what is there, and tries the next.
+
+        A number is claimed that was still the next one after it had been written down: `gc` takes no version away whose number
+        somebody has written down, so a number that is taken stays taken.
+        """
+        series, looked = self._versions(name), 0
+        make_folder(series)
+        while True:
+            now = self._next_place(name)
+            if same is not None and (earlier := self._earlier(name, same, looked)) is not None:
+                return earlier
+            looked = now["number"] - 1
+            if now != place:
+                stamp(staged, place := now)
+            elif claim(staged, series, place["number"]):
                 raise_head(self.root, name, "versions", place["number"])
                 return open_version(name, series / str(place["number"]))
+
+    def _earlier(self, name: str, same: Callable[[Version], bool], above: int) -> Version | None:
+        """The first version of a higher number than `above` that is the same; what cannot be read is not."""
+        for number in numbers(self._versions(name)):
+            if number > above:
+                with contextlib.suppress(DamagedError, NotFoundError):
+                    if same(version := open_version(name, self._versions(name) / str(number))):
+                        return version
+        return None
 
     def set_alias(self, name: str, version: int | None, alias: str, *, expect: int | _Anywhere | None = ANYWHERE) -> None:
         """Point `alias` to a version, or take it away (`version=None`).

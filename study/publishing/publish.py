@@ -83,6 +83,7 @@ def publish(store: Shelf, candidate: Candidate) -> tuple[Version, dict[str, byte
         evaluator_version=EVALUATOR,
         description=candidate.description,
         tags=candidate.tags,
+        same=lambda version: _identity(version.manifest.lineage) == _identity(candidate.lineage),
     )
     return version, pictures
 

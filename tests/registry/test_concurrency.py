@@ -7,9 +7,10 @@ import multiprocessing
 
 import pytest
 
+import registry.store
 from registry.errors import ConflictError, NotFoundError
 from registry.store import Store
-from tests.registry.helpers import FILES, publish
+from tests.registry.helpers import FILES, manifest, publish
 
 SPAWN = multiprocessing.get_context("spawn")  # as on separate machines: nothing is inherited
 
@@ -24,6 +25,15 @@ def create_and_publish(folder, worker, count, start):
     for attempt in range(count):
         start.wait(60)  # all of them, for each attempt: they really meet
         publish(Store(folder / str(attempt)))
+
+
+def publish_the_same(folder, worker, count, start):
+    mine = manifest().with_files(FILES).to_bytes()
+    for attempt in range(count):
+        store = Store(folder / str(attempt))
+        start.wait(60)
+        same = store.publish_exactly("tiny", FILES, mine, same=lambda version: version.manifest.metrics == {"mig": 0.5})
+        assert same.number == 1
 
 
 def take_the_alias(root, worker, count, start, wins):
@@ -50,7 +60,9 @@ def look_around(root, stop, told):
             old = store.versions("tiny")[0]
             with contextlib.suppress(NotFoundError):  # from a list, so not held
                 read_one(old)
-            assert store.verify() == [] and store.events("tiny")
+            findings = store.verify()
+            assert findings == [], findings
+            assert store.events("tiny")
             looks += 1
     told.put(("looks", looks))
 
@@ -109,6 +121,31 @@ def assert_all_there(store, processes, count):
 def test_four_processes_publish_into_a_store_that_does_not_exist_yet(empty):
     run_together(publish_many, 4, empty.root, 8)
     assert_all_there(empty, 4, 8)
+
+
+def test_what_several_publish_at_the_same_moment_is_there_once(tmp_path):
+    """They all looked, found nothing, and published: the same model four times."""
+    run_together(publish_the_same, 4, tmp_path, 6)
+    for attempt in range(6):
+        store = Store(tmp_path / str(attempt))
+        assert store.numbers("tiny") == [1] and store.verify() == [] and not list((store.root / "staging").iterdir())
+
+
+def test_a_number_that_others_took_and_gc_freed_is_not_taken_again(empty, monkeypatch):
+    """Between writing the number down and claiming it two others publish, and `gc` takes the first of theirs away."""
+    publish(empty)
+    claim, meanwhile = registry.store.claim, []
+
+    def late(staged, series, number):
+        if not meanwhile:
+            meanwhile.append(number)
+            meanwhile.extend([publish(empty).number, publish(empty).number])
+            empty.gc(grace=0, keep=1)
+        return claim(staged, series, number)
+
+    monkeypatch.setattr("registry.store.claim", late)
+    assert publish(empty, mig=0.9).number == 4 and meanwhile == [2, 2, 3]
+    assert empty.numbers("tiny") == [2, 3, 4] and empty.verify() == []
 
 
 @pytest.mark.slow

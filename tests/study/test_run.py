@@ -142,6 +142,22 @@ def test_publishing_again_changes_nothing_but_may_sign(smoke: tuple[StudyFolder,
     assert signed and missing == set(Store(registry).numbers("dsprites_capacity")) - signed
 
 
+def test_two_who_publish_a_trial_at_once_publish_it_once(smoke: tuple[StudyFolder, str], tmp_path: Path) -> None:
+    """Both find nothing, both evaluate for seconds, and the second to finish returns what the first one published."""
+    folder, _ = smoke
+    trial = str(read_table(folder, "trials")["trial"].iloc[0])
+    command = ["smoke", "--trial", trial, "--out", folder.path.parent, "--registry", tmp_path / "store", "--json"]
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-m", "study.publish", *map(str, command)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    said = [json.loads(process.communicate(timeout=300)[0]) for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert said[0] == said[1] and Store(tmp_path / "store").numbers("dsprites_capacity") == [1]
+
+
 def test_extending_adds_trials(smoke: tuple[StudyFolder, str]) -> None:
     folder, _ = smoke
     runs = folder.path.parent
