@@ -66,10 +66,12 @@ def import_bundle(store: Store, path: Path, name: str | None = None) -> Version:
 def publish_copy(store: Store, name: str, manifest: bytes, files: dict[str, bytes]) -> Version:
     """The next version of `name`, with these exact bytes, checked as at `load`; or the version that has them already.
 
+    Its metrics are marked as claimed: nobody has measured them here.
+
     Raises `UnsafeError`, `DamagedError`.
     """
     digest = sha256(manifest)
-    return store.publish_exactly(name, files, manifest, gate=_opens, same=lambda version: version.digest == digest)
+    return store.publish_exactly(name, files, manifest, gate=_opens, same=lambda version: version.digest == digest, claimed=True)
 
 
 def read_bundle(path: Path) -> tuple[dict[str, Any], bytes, dict[str, bytes]]:

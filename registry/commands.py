@@ -90,6 +90,8 @@ def show(model: Reference, as_json: AsJson = False, registry: Registry = None) -
             views.summary(version, version.facts, aliases, tags) | notes | {"manifest": version.manifest.model_dump(mode="json")}
         )
     print(f"{version}  {version.digest}\naliases: {', '.join(aliases) or 'none'}\nfiles:   {version.where}")
+    if version.claimed:
+        print("metrics: claimed by whoever made it; it was imported, and nobody has measured them here")
     print(plain("".join(f"tag:     {key} = {value}\n" for key, value in tags.items()) + f"{description}\n"))
     card = version.read()["card.md"].decode(errors="replace") if "card.md" in version.manifest.files else "(no model card)"
     return print(plain(card))

@@ -13,6 +13,8 @@ from registry.console import plain, print_table
 
 __all__ = ["print_listing"]
 
+CLAIMED = " (claimed)"  # beside a model that was imported: nobody has measured its metrics here
+
 
 def print_listing(rows: Sequence[dict[str, Any]], wanted: str | None) -> None:
     """rows: of `views.listing`.  wanted: metrics, `mig,recon` or `all`; None: what was searched.
@@ -54,7 +56,8 @@ def _metrics(rows: Sequence[dict[str, Any]], wanted: str | None) -> list[str]:
 
 
 def _facts(row: dict[str, Any]) -> list[str]:
-    model, budget = f"{row['name']}@{row['version']}", f"{row['budget']} {row['steps']:,} steps"
+    model = f"{row['name']}@{row['version']}{CLAIMED if row['claimed'] else ''}"
+    budget = f"{row['budget']} {row['steps']:,} steps"
     return [model, ", ".join(row["aliases"]), plain(row["dataset"]), plain(budget), str(row["seeds"])]
 
 

@@ -114,11 +114,27 @@ class RemoteStore(Store):
                 raise type(error)(self._told(str(error), folder)) from None
 
     def publish_exactly(
-        self, name: str, files: Mapping[str, bytes], manifest: bytes, *, gate: Callable[[Path], None] | None = None
+        self,
+        name: str,
+        files: Mapping[str, bytes],
+        manifest: bytes,
+        *,
+        gate: Callable[[Path], None] | None = None,
+        same: Callable[[Version], bool] | None = None,
+        claimed: bool = False,
     ) -> Version:
         """As `Store`'s; what the gate sees is a copy on this machine."""
         check_name(name)
         check_files(dict(files), parse_manifest(manifest))
+        facts = {"manifest": sha256(manifest)} | ({"claimed": True} if claimed else {})
+        earlier: Version | None = None
+
+        def record() -> dict[str, Any] | None:
+            nonlocal earlier
+            place = self._next_place(name)
+            earlier = None if same is None else self._earlier(name, same, 0)
+            return facts | place if earlier is None else None
+
         with self._now(name):
             self.create()
             with tempfile.TemporaryDirectory(prefix="vae-registry-") as folder:
@@ -128,9 +144,8 @@ class RemoteStore(Store):
                     gate(Path(folder))
             for data in (*files.values(), manifest):
                 self._keep(data)
-            record = {"manifest": sha256(manifest)}
-            number = self._claim(name, "versions", lambda: record | self._next_place(name))
-            found: Version = self.resolve(name, number)
+            number = self._claim(name, "versions", record)
+            found: Version = self.resolve(name, number if earlier is None else earlier.number)
         return found
 
     def create(self) -> None:

@@ -201,20 +201,27 @@ class Store:
         *,
         gate: Callable[[Path], None] | None = None,
         same: Callable[[Version], bool] | None = None,
+        claimed: bool = False,
     ) -> Version:
-        """`publish` with the manifest's exact bytes, so that a copy keeps its digest.  They must list exactly `files`."""
+        """`publish` with the manifest's exact bytes, so that a copy keeps its digest.  They must list exactly `files`.
+
+        claimed: see `Version`.
+        """
         check_name(name)
         check_files(dict(files), parse_manifest(manifest))
         with writing(self.root):
             self.create()
             with working_folder(self.root / STAGING) as staged:
                 write_version(staged, dict(files), manifest)
-                stamp(staged, place := self._next_place(name))
+                facts = {"claimed": True} if claimed else {}
+                stamp(staged, place := self._next_place(name) | facts)
                 if gate is not None:
                     gate(staged)
-                return self._claim_version(name, staged, place, same)
+                return self._claim_version(name, staged, place, facts, same)
 
-    def _claim_version(self, name: str, staged: Path, place: dict[str, Any], same: Callable[[Version], bool] | None) -> Version:
+    def _claim_version(
+        self, name: str, staged: Path, place: dict[str, Any], facts: dict[str, Any], same: Callable[[Version], bool] | None
+    ) -> Version:
         """The staged folder as the next version.  Who loses the race to a number looks again what is there, and tries the next.
 
         A number is claimed that was still the next one after it had been written down: `gc` takes no version away whose number
@@ -223,7 +230,7 @@ class Store:
         series, looked = self._versions(name), 0
         make_folder(series)
         while True:
-            now = self._next_place(name)
+            now = self._next_place(name) | facts
             if same is not None and (earlier := self._earlier(name, same, looked)) is not None:
                 return earlier
             looked = now["number"] - 1

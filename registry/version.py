@@ -36,6 +36,7 @@ MAX_FILE_BYTES = 2**31 - 1  # what a protocol buffer, and so an ONNX file, can h
 class Version:
     """One published version.  digest: sha256 of its manifest, the model's identity in every store.
 
+    claimed: it was brought in, so its metrics are what others say of it; else they were measured when it was published.
     lease: as long as this object lives `gc` leaves the version alone, unless it came out of a list (see `registry.leases`).
     """
 
@@ -46,6 +47,7 @@ class Version:
     by: str
     folder: Path = field(repr=False, compare=False)
     lease: Lease = field(default_factory=Lease, repr=False, compare=False)
+    claimed: bool = field(default=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.name}@{self.number}"
@@ -119,7 +121,8 @@ def list_versions(name: str, series: Path) -> Iterator[Version | DamagedError]:
 def _opened(name: str, folder: Path, lease: Lease) -> Version:
     record: dict[str, Any] = unseal(folder / PUBLISHED)
     check_place(record, folder, name)
-    return Version(name, int(folder.name), record["manifest"], record["time"], record["by"], folder, lease)
+    claimed = bool(record.get("claimed"))
+    return Version(name, int(folder.name), record["manifest"], record["time"], record["by"], folder, lease, claimed)
 
 
 def write_version(folder: Path, files: dict[str, bytes], manifest: bytes) -> None:
@@ -134,7 +137,10 @@ def write_version(folder: Path, files: dict[str, bytes], manifest: bytes) -> Non
 
 
 def stamp(folder: Path, place: dict[str, Any]) -> None:
-    """Write the record of a version that will take this place (`registry.heads.link`), again where another was taken."""
+    """Write the record of a version that will take this place (`registry.heads.link`), again where another was taken.
+
+    place: with `claimed` where its metrics are what others say of it.
+    """
     (folder / PUBLISHED).unlink(missing_ok=True)
     write_file(folder / PUBLISHED, seal(signed({"manifest": sha256((folder / MANIFEST).read_bytes()), **place})))
     sync_folder(folder)

@@ -60,7 +60,10 @@ def _tagged(tags: Mapping[str, str], wanted: str) -> bool:
 
 
 def sorted_by(rows: list[dict[str, Any]], key: str, ascending: bool) -> list[dict[str, Any]]:
-    """By a metric or by one of `FIXED`, largest first unless `ascending`; rows without a value come last."""
+    """By a metric or by one of `FIXED`, largest first unless `ascending`.
+
+    By a metric those that were measured go before those that are claimed; rows without a value come last.
+    """
     known = sorted({metric for row in rows for metric in row["metrics"]})
     if rows and key not in FIXED and key not in known:
         raise NotFoundError(f"cannot sort by {key!r}: choose one of {', '.join([*FIXED, *known])}")
@@ -69,6 +72,8 @@ def sorted_by(rows: list[dict[str, Any]], key: str, ascending: bool) -> list[dic
     missing = [row for row in rows if values[id(row)] is None]
     as_text = any(isinstance(values[id(row)], str) for row in there)
     there.sort(key=lambda row: str(values[id(row)]) if as_text else values[id(row)], reverse=not ascending)
+    if key not in FIXED:
+        there.sort(key=lambda row: bool(row["claimed"]))
     return there + missing
 
 
@@ -90,6 +95,7 @@ def summary(version: Version, facts: Mapping[str, Any], aliases: list[str], tags
         "version": version.number,
         "aliases": aliases,
         "metrics": facts["metrics"],
+        "claimed": version.claimed,
         "created": facts["created"],
         "dataset": lineage["dataset"]["name"],
         "study": lineage["study"],

@@ -14,6 +14,7 @@ import typer.main
 from PIL import Image
 
 from registry import load
+from registry.bundle import publish_copy
 from registry.commands import app
 from tests.registry.helpers import FILES, LINEAGE, images, manifest, publish, snapshot
 
@@ -69,6 +70,24 @@ def test_list_sorts_by_any_metric_and_puts_missing_ones_last(cli, store):
     assert migs("--ascending") == [0.2, 0.4, 0.9, None, None]
     status, _, errors = cli("list", "--sort", "beauty")
     assert status == 2 and "choose one of name, version, created" in errors and errors.count("\n") == 1
+
+
+def test_what_others_claim_does_not_head_the_list(cli, store, tmp_path):
+    """Whoever exports a model writes its metrics; an import is checked for harm, not for truth."""
+    boast = json.loads(store.resolve("tiny").manifest_bytes()) | {"metrics": {"error": 9.0}}
+    files = store.resolve("tiny").read()
+    theirs = publish_copy(store, "theirs", json.dumps(boast).encode(), files)
+    assert theirs.claimed and not store.resolve("tiny").claimed and store.verify() == []
+
+    def order(*arguments):
+        return [row["name"] for row in json.loads(cli("list", "--json", "--sort", *arguments)[1])]
+
+    assert sorted(order("error")[:2]) == ["labelled", "tiny"] and order("error")[2] == "theirs"
+    assert order("error", "--ascending")[2] == "theirs" and order("name")[0] == "tiny"
+    assert "theirs@1 (claimed)" in cli("list")[1] and cli("list")[1].count("(claimed)") == 1
+    assert "claimed by whoever made it" in cli("show", "theirs")[1] and "claimed" not in cli("show", "tiny")[1]
+    again = publish_copy(store, "theirs", json.dumps(boast).encode(), files)
+    assert again.number == 1 and store.numbers("theirs") == [1]
 
 
 def test_list_as_a_table_for_people(cli):

@@ -7,7 +7,7 @@ import multiprocessing
 
 import pytest
 
-import registry.store
+from registry.disk import claim
 from registry.errors import ConflictError, NotFoundError
 from registry.store import Store
 from tests.registry.helpers import FILES, manifest, publish
@@ -134,7 +134,7 @@ def test_what_several_publish_at_the_same_moment_is_there_once(tmp_path):
 def test_a_number_that_others_took_and_gc_freed_is_not_taken_again(empty, monkeypatch):
     """Between writing the number down and claiming it two others publish, and `gc` takes the first of theirs away."""
     publish(empty)
-    claim, meanwhile = registry.store.claim, []
+    meanwhile = []
 
     def late(staged, series, number):
         if not meanwhile:

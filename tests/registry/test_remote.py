@@ -207,6 +207,25 @@ def test_racing_publishers_never_get_the_same_number_and_lose_no_record(url):
     assert len(moves) == 18 and {each.details["alias"] for each in moves} == {"w0", "w1", "w2"}
 
 
+def publish_the_same(url: str) -> None:
+    mine = manifest().with_files(FILES).to_bytes()
+    same = open_store(url).publish_exactly("tiny", FILES, mine, same=lambda version: version.manifest.metrics == {"mig": 0.5})
+    assert same.number == 1
+
+
+def test_what_several_publish_at_the_same_moment_is_there_once(url):
+    workers = [SPAWN.Process(target=publish_the_same, args=(url,)) for _ in range(3)]
+    for each in workers:
+        each.start()
+    for each in workers:
+        each.join(120)
+        assert each.exitcode == 0
+    store = open_store(url)
+    assert store.numbers("tiny") == [1] and not store.resolve("tiny").claimed
+    brought = store.publish_exactly("theirs", FILES, manifest(0.7).with_files(FILES).to_bytes(), claimed=True)
+    assert brought.claimed and store.verify() == []
+
+
 KILLED = """
 import os, signal, sys
 from registry.place import open_store
