@@ -182,8 +182,8 @@ def sign(
 
     signer, store = Signer(key), open_store(registry)
     version = store.resolve(model)
-    where = signer.sign(store.root, version)
-    print_json({"name": version.name, "version": version.number, "signature": str(where)}) if as_json else print(
+    where = signer.sign(store, version)
+    print_json({"name": version.name, "version": version.number, "signature": where}) if as_json else print(
         f"{version} is signed: {where}"
     )
 

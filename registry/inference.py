@@ -61,7 +61,7 @@ def load(
     if key is not None:
         from registry.signing import Verifier
 
-        Verifier(Path(key)).check(store.root, found, files)
+        Verifier(Path(key)).check(store, found, files)
     _check_networks(files, str(found))
     try_once(files, found.manifest.signature)
     return Model(found.manifest, files, name=str(found), threads=threads, providers=providers, session_options=session_options)

@@ -159,6 +159,19 @@ class RemoteStore(Store):
         if again or (made and there):
             raise RegistryError(f"a model store needs conditional writes, but {self.place.url} ignores their condition")
 
+    def signature(self, version: Version, name: str) -> bytes | None:
+        """As `Store`'s."""
+        with self._now(version.name), suppress(FileNotFoundError):
+            return self.place.read(f"models/{version.name}/signatures/{version.number}/{name}")
+        return None
+
+    def keep_signature(self, version: Version, name: str, data: bytes) -> str:
+        """As `Store`'s."""
+        key = f"models/{version.name}/signatures/{version.number}/{name}"
+        with self._now(version.name):
+            self.place.write(key, data)
+        return f"{self.place.url}/{key}"
+
     def gc(self, *, grace: float = 0, keep: int | None = None, dry_run: bool = False) -> list[str]:
         """Refused: nobody here knows who else reads and writes there."""
         raise RegistryError(f"gc needs a model store in a folder, but {self.place.url} is none")

@@ -13,7 +13,6 @@ Keys are PEM files of an elliptic curve: `openssl ecparam -genkey -name prime256
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +20,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from registry.disk import make_folder, sync_folder, working_folder, write_file, writing
 from registry.errors import DamagedError, RegistryError, UnsafeError
 from registry.maintenance import Finding
 from registry.names import parse_reference
@@ -36,18 +34,13 @@ class Signer:
 
     def __init__(self, key: Path) -> None:
         self._configuration = _model_signing().signing.Config()
-        self._hint = _opened(key, "private", lambda: self._configuration.use_elliptic_key_signer(private_key=key))
+        self._name = _opened(key, "private", lambda: self._configuration.use_elliptic_key_signer(private_key=key))
 
-    def sign(self, root: Path, version: Version) -> Path:
-        """Write the signature beside the version, all or nothing; it replaces an earlier one of the same key."""
-        place = _place(root, version, self._hint)
-        with _folder_of(_files(version, version.read())) as folder, writing(root), working_folder(root / "staging") as staged:
-            self._configuration.sign(folder, staged / "new")
-            write_file(staged / place.name, (staged / "new").read_bytes())
-            make_folder(place.parent)
-            os.replace(staged / place.name, place)
-            sync_folder(place.parent)
-        return place
+    def sign(self, store: Store, version: Version) -> str:
+        """Put the signature beside the version, all or nothing, over an earlier one of the same key; says where."""
+        with _folders(_files(version, version.read())) as (folder, beside):
+            self._configuration.sign(folder, beside)
+            return store.keep_signature(version, self._name, beside.read_bytes())
 
 
 class Verifier:
@@ -56,16 +49,17 @@ class Verifier:
     def __init__(self, key: Path) -> None:
         verifying, self._key = _model_signing().verifying, key
         self._opened: Callable[[], Any] = lambda: verifying.Config().use_elliptic_key_verifier(public_key=key)
-        self._hint = _opened(key, "public", self._opened)
+        self._name = _opened(key, "public", self._opened)
 
-    def check(self, root: Path, version: Version, files: Mapping[str, bytes]) -> None:
+    def check(self, store: Store, version: Version, files: Mapping[str, bytes]) -> None:
         """Raises `UnsafeError` unless the key's signature is there and holds for `files`, the version's as they were read."""
-        place = _place(root, version, self._hint)
-        if not place.is_file():
-            raise UnsafeError(f"{version} must be signed by {self._key}, but it has no signature {place.name}")
-        with _folder_of(_files(version, files)) as folder:
+        signature = store.signature(version, self._name)
+        if signature is None:
+            raise UnsafeError(f"{version} must be signed by {self._key}, but it has no signature {self._name}")
+        with _folders(_files(version, files)) as (folder, beside):
+            beside.write_bytes(signature)
             try:
-                self._opened().verify(folder, place)
+                self._opened().verify(folder, beside)
             except Exception as error:  # of a dozen unrelated types, InvalidSignature without a text among them
                 why = " ".join(str(error).split())[:300] or "it is not this key's"
                 raise UnsafeError(f"{version} must be signed by {self._key}, but its signature does not hold: {why}") from None
@@ -80,7 +74,7 @@ def unsigned(store: Store, reference: str | None, key: Path) -> list[Finding]:
     for name, number in _meant(store, reference):
         try:
             version = store.resolve(name, number)
-            verifier.check(store.root, version, version.read())
+            verifier.check(store, version, version.read())
         except UnsafeError as error:
             findings.append(Finding(name, number, str(error)))
         except DamagedError:
@@ -105,7 +99,7 @@ def _model_signing() -> Any:
 
 
 def _opened(key: Path, kind: str, use: Callable[[], object]) -> str:
-    """Give the key to model-signing; returns how model-signing names it in its bundles, shortened."""
+    """Give the key to model-signing; returns its signatures' name: what model-signing calls it in its bundles, shortened."""
     from cryptography.hazmat.primitives import serialization
 
     try:
@@ -122,11 +116,7 @@ def _opened(key: Path, kind: str, use: Callable[[], object]) -> str:
         rule = f"a {kind} key must be a PEM file of an elliptic curve (P-256, P-384, P-521) without a password"
         raise RegistryError(f"{rule}, but {key} is not: {' '.join(str(error).split())[:200]}") from None
     form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    return hashlib.sha256(public.public_bytes(*form)).hexdigest()[:16]
-
-
-def _place(root: Path, version: Version, hint: str) -> Path:
-    return root / "models" / version.name / "signatures" / str(version.number) / f"{hint}.sig"
+    return f"{hashlib.sha256(public.public_bytes(*form)).hexdigest()[:16]}.sig"
 
 
 def _files(version: Version, files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -135,10 +125,14 @@ def _files(version: Version, files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 @contextmanager
-def _folder_of(files: Mapping[str, bytes]) -> Iterator[Path]:
-    """model-signing reads folders; what is checked must be the very bytes that are used, whatever happens to the store's."""
-    with tempfile.TemporaryDirectory() as folder:
+def _folders(files: Mapping[str, bytes]) -> Iterator[tuple[Path, Path]]:
+    """A folder of these files, for model-signing reads folders, and the path of a signature beside it.
+
+    What is checked must be the very bytes that are used, whatever happens to the store's.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "version"
         for name, data in files.items():
-            (Path(folder) / name).parent.mkdir(exist_ok=True)
-            (Path(folder) / name).write_bytes(data)
-        yield Path(folder)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(data)
+        yield folder, Path(place) / "signature"

@@ -278,6 +278,18 @@ class Store:
 
         self._append(version.name, decide)
 
+    def signature(self, version: Version, name: str) -> bytes | None:
+        """The signature of this name beside the version, if there is one; what it says is `registry.signing`'s to judge."""
+        path = self._folder(version.name) / "signatures" / str(version.number) / name
+        return path.read_bytes() if path.is_file() else None
+
+    def keep_signature(self, version: Version, name: str, data: bytes) -> str:
+        """Put a signature beside the version, over an earlier one of this name; says where."""
+        path = self._folder(version.name) / "signatures" / str(version.number) / name
+        with writing(self.root):
+            replace_file(self.root / STAGING, path, data)
+        return str(path)
+
     def gc(self, *, grace: float = DAY, keep: int | None = None, dry_run: bool = False) -> list[str]:
         """Take away what killed processes left and, with `keep`, all versions but the `keep` newest and those with an alias.
 

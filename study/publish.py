@@ -100,7 +100,7 @@ def _signing(store: Store, key: Path | None) -> Callable[[Version], object]:
     from registry.signing import Signer
 
     signer = Signer(key)
-    return lambda version: signer.sign(store.root, version)
+    return lambda version: signer.sign(store, version)
 
 
 def _trial(folder: StudyFolder, number: int) -> pd.DataFrame:

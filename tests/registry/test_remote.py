@@ -16,12 +16,13 @@ import pytest
 from models.errors import UserError
 from registry import load
 from registry.bundle import publish_copy
-from registry.errors import ConflictError, DamagedError, NotFoundError, RegistryError
+from registry.errors import ConflictError, DamagedError, NotFoundError, RegistryError, UnsafeError
 from registry.place import open_store
 from registry.places import PLACES, open_place
 from registry.remote import RemoteStore
+from registry.signing import Signer, unsigned
 from registry.store import Store
-from tests.registry.helpers import FILES, images, manifest, publish
+from tests.registry.helpers import FILES, images, key_pair, manifest, publish
 from tests.s3 import Server
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -316,8 +317,22 @@ def test_the_command_line_takes_a_url(cli, url, published, monkeypatch):
 
 
 def test_what_ends_in_publishing_asks_first_whether_the_place_is_there(tmp_path):
+    command = ["-m", "study.run", "--space", "dsprites_capacity", "--registry", "ftp://x/y", "--out", str(tmp_path / "runs")]
     done = subprocess.run(
-        [sys.executable, "-m", "study.run", "--space", "dsprites_capacity", "--registry", "ftp://x/y", "--out", str(tmp_path / "runs")],
+        [sys.executable, *command],
         cwd=REPOSITORY, capture_output=True, text=True, timeout=100,
     )  # fmt: skip
     assert (done.returncode, done.stderr.count("\n"), (tmp_path / "runs").exists()) == (2, 1, False)
+
+
+def test_signatures_are_kept_there_and_asked_for(published, url, tmp_path):
+    secret, public = key_pair(tmp_path, "ours")
+    original, store = published.resolve("tiny"), open_store(url)
+    version = publish_copy(store, "tiny", original.manifest_bytes(), original.read())
+    with pytest.raises(UnsafeError, match="has no signature"):
+        load("tiny", registry=url, key=public)
+    where = Signer(secret).sign(store, version)
+    assert load("tiny", registry=url, key=public).name == "tiny@1" and unsigned(open_store(url), None, public) == []
+    assert store.verify() == []
+    change(url, where.removeprefix(f"{url}/"), b"{}")
+    assert len(unsigned(store, "tiny", public)) == 1

@@ -37,7 +37,7 @@ def signature(store, number: int = 1, name: str = "tiny") -> Path:
 
 def test_a_signed_version_loads_with_the_key_and_only_with_it(store, ours, theirs):
     before = snapshot(store.root)
-    Signer(ours[0]).sign(store.root, store.resolve("tiny"))
+    Signer(ours[0]).sign(store, store.resolve("tiny"))
     assert {path: data for path, data in snapshot(store.root).items() if "signatures" not in path} == before
     assert list((store.root / "staging").iterdir()) == [] and store.verify() == []
     assert load("tiny", registry=store.root, key=ours[1]).signature.latent_dim == 3
@@ -50,13 +50,13 @@ def test_a_signed_version_loads_with_the_key_and_only_with_it(store, ours, their
 def test_several_keys_may_sign_and_signing_again_is_no_change(store, ours, theirs):
     version = store.resolve("tiny")
     for secret, _ in (ours, theirs, ours):
-        Signer(secret).sign(store.root, version)
+        Signer(secret).sign(store, version)
     assert len(list(signature(store).parent.iterdir())) == 2
     assert unsigned(store, "tiny", ours[1]) == unsigned(store, "tiny", theirs[1]) == []
 
 
 def test_model_signings_own_program_agrees(store, ours):
-    place = Signer(ours[0]).sign(store.root, store.resolve("tiny"))
+    place = Path(Signer(ours[0]).sign(store, store.resolve("tiny")))
     program = [sys.executable, "-m", "model_signing", "verify", "key", str(store.resolve("tiny").folder)]
     command = [*program, "--signature", str(place), "--public_key", str(ours[1])]
     assert subprocess.run(command, capture_output=True).returncode == 0
@@ -66,7 +66,7 @@ def test_model_signings_own_program_agrees(store, ours):
 
 def test_what_was_changed_after_signing_is_found(store, ours):
     """An attacker who can write everything except signatures: he makes the manifest and the record fit the other network."""
-    Signer(ours[0]).sign(store.root, store.resolve("tiny"))
+    Signer(ours[0]).sign(store, store.resolve("tiny"))
     for name in ("other", "tiny"):
         publish(store, name)
     one, forged = store.resolve("tiny", 1), store.resolve("other", 1)
@@ -86,7 +86,7 @@ def test_what_was_changed_after_signing_is_found(store, ours):
 
 def test_a_signature_is_of_one_version_only(store, ours):
     """Two versions of the same bytes: the signature of one does not serve the other, nor another model."""
-    Signer(ours[0]).sign(store.root, store.resolve("tiny"))
+    Signer(ours[0]).sign(store, store.resolve("tiny"))
     original = store.resolve("tiny")
     for name in ("tiny", "copy"):
         copy = store.publish_exactly(name, original.read(), original.manifest_bytes())
@@ -97,16 +97,16 @@ def test_a_signature_is_of_one_version_only(store, ours):
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff", b'{"verificationMaterial": {}}', b"[" * 100_000])
 def test_a_signature_that_is_none_is_refused(store, ours, content):
-    place = Signer(ours[0]).sign(store.root, store.resolve("tiny"))
+    place = Path(Signer(ours[0]).sign(store, store.resolve("tiny")))
     place.write_bytes(content)
     with pytest.raises(UnsafeError, match="does not hold"):
-        Verifier(ours[1]).check(store.root, store.resolve("tiny"), store.resolve("tiny").read())
+        Verifier(ours[1]).check(store, store.resolve("tiny"), store.resolve("tiny").read())
 
 
 def test_every_part_of_a_signature_counts(store, ours, theirs):
     """A payload under another signature; a signature that names our key and was made by another."""
     version = store.resolve("tiny")
-    place, other = (Signer(secret).sign(store.root, version) for secret, _ in (ours, theirs))
+    place, other = (Path(Signer(secret).sign(store, version)) for secret, _ in (ours, theirs))
     bundle, foreign = json.loads(place.read_text()), json.loads(other.read_text())
     bundle["dsseEnvelope"] = foreign["dsseEnvelope"]
     place.write_text(json.dumps(bundle))
