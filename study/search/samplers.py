@@ -22,7 +22,9 @@ __all__ = ["SAMPLERS", "make_sampler"]
 
 def _tpe(record: StudyRecord, seed: int) -> BaseSampler:
     """A third of the trials at random (start points count), the rest informed: TPE's default of 10 would leave a small study
-    random.  constant_liar keeps concurrent trials apart."""
+    random.  constant_liar keeps concurrent trials apart.  A laptop study's start points are that third: with fewer start-up
+    trials (2 did best on a surrogate, by .025 of hypervolume) it would ask for the same ones.
+    """
     from optuna.samplers import TPESampler
 
     startup = max(2, min(10, record.trials // 3))

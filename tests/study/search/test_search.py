@@ -214,6 +214,7 @@ def test_most_trials_of_a_laptop_study_are_informed() -> None:
     laptop = load_space("dsprites_capacity").budget("laptop")
     sampler = make_sampler(record(trials=laptop.trials), 0)
     assert isinstance(sampler, optuna.samplers.TPESampler)
+    assert sampler._n_startup_trials <= len(load_space("dsprites_capacity").space.start), "none is drawn at random"
     concurrent = 2
     assert laptop.trials - sampler._n_startup_trials - concurrent >= laptop.trials / 2
 
