@@ -30,6 +30,7 @@ app = command_line(
     'python -m registry list --where "mig >= 0.2 and recon <= 80"',
     "python -m registry show dsprites_capacity@champion",
     "python -m registry promote dsprites_capacity 3 champion",
+    "python -m registry demote dsprites_capacity candidate",
     "python -m registry annotate dsprites_capacity@3 --tag purpose=paper",
     "python -m registry history dsprites_capacity",
     "python -m registry verify",
@@ -79,19 +80,22 @@ def list_models(
 
 @app.command()
 def show(model: Reference, as_json: AsJson = False, registry: Registry = None) -> None:
-    """One version: its manifest, aliases, tags and description."""
+    """One version: its manifest, aliases and how they moved, tags and description."""
     store = open_store(registry)
     version = store.resolve(model)
     aliases = [alias for alias, number in store.aliases(version.name).items() if number == version.number]
     tags, description = store.tags(version), store.description(version)
+    moves = views.alias_moves(store.events(version.name), version.number)
     if as_json:
-        notes = {"tags": tags, "description": description}
+        notes = {"tags": tags, "description": description, "alias_moves": moves}
         return print_json(
             views.summary(version, version.facts, aliases, tags) | notes | {"manifest": version.manifest.model_dump(mode="json")}
         )
     print(f"{version}  {version.digest}\naliases: {', '.join(aliases) or 'none'}\nfiles:   {version.where}")
     if version.claimed:
         print("metrics: claimed by whoever made it; it was imported, and nobody has measured them here")
+    for move in moves:
+        print(f"moved:   {move['alias']} {_place(move['from'])} → {_place(move['to'])}, {move['time'][:16]}, {plain(move['by'])}")
     print(plain("".join(f"tag:     {key} = {value}\n" for key, value in tags.items()) + f"{description}\n"))
     card = version.read()["card.md"].decode(errors="replace") if "card.md" in version.manifest.files else "(no model card)"
     return print(plain(card))
@@ -107,12 +111,21 @@ def promote(
     registry: Registry = None,
 ) -> None:
     """Point an alias to a version."""
-    store = open_store(registry)
-    if expect is not None and expect != "none" and not expect.isdigit():
-        raise RegistryError(f"--expect is a version number or 'none', but got {expect!r}")
-    expected = ANYWHERE if expect is None else None if expect == "none" else int(expect)
-    store.set_alias(name, version, alias, expect=expected)
+    open_store(registry).set_alias(name, version, alias, expect=_expected(expect))
     print_json({"name": name, "version": version, "alias": alias}) if as_json else print(f"{name}@{alias} → version {version}")
+
+
+@app.command()
+def demote(
+    name: Annotated[str, typer.Argument(help="Name of the model.")],
+    alias: Annotated[str, typer.Argument(help="The alias to take away; its history stays.")],
+    expect: Annotated[str | None, typer.Option(help="Only if it points to this version now.")] = None,
+    as_json: AsJson = False,
+    registry: Registry = None,
+) -> None:
+    """Take an alias away."""
+    open_store(registry).set_alias(name, None, alias, expect=_expected(expect))
+    print_json({"name": name, "version": None, "alias": alias}) if as_json else print(f"{name} has no alias {alias} any more")
 
 
 @app.command()
@@ -332,6 +345,16 @@ def _picture_files(places: list[Path]) -> list[Path]:
     if not files:
         raise RegistryError(f"there are no files in {', '.join(map(str, places))}")
     return files
+
+
+def _expected(text: str | None) -> Any:
+    if text is not None and text != "none" and not (text.isascii() and text.isdigit()):
+        raise RegistryError(f"--expect is a version number or 'none', but got {text!r}")
+    return ANYWHERE if text is None else None if text == "none" else int(text)
+
+
+def _place(number: int | None) -> str:
+    return "nothing" if number is None else str(number)
 
 
 def _tag(text: str) -> tuple[str, str | None]:

@@ -250,7 +250,7 @@ class Store:
         return None
 
     def set_alias(self, name: str, version: int | None, alias: str, *, expect: int | _Anywhere | None = ANYWHERE) -> None:
-        """Point `alias` to a version, or take it away (`version=None`).
+        """Point `alias` to a version, or take it away (`version=None`).  Raises `NotFoundError` for one that is not there.
 
         expect: the version number it must point to now (None: to nothing), else `ConflictError`.
         """
@@ -263,6 +263,8 @@ class Store:
                 raise ConflictError(f"alias {alias} of {name} must point to {_at(expect)}, but it points to {_at(now)}")
             if version is not None:
                 self._check_exists(name, version, retired_in(log))
+            elif now is None:
+                raise _no_alias(name, alias, aliases_in(log))
             if now == version:
                 return None
             return {"kind": "alias", "version": version or now, "alias": alias, "from": now, "to": version}
@@ -332,7 +334,7 @@ class Store:
         if reference.alias is not None:
             aliases = self.aliases(name)
             if reference.alias not in aliases:
-                raise NotFoundError(f"{name} has no alias {reference.alias!r}; it has: {', '.join(aliases) or 'none'}")
+                raise _no_alias(name, reference.alias, aliases)
             return aliases[reference.alias]
         if reference.version is not None:
             self._check_exists(name, reference.version)
@@ -383,6 +385,10 @@ class Store:
 
 def _publication(version: Version) -> Event:
     return Event(version.name, "published", version.published, version.by, version.number, {"digest": version.digest})
+
+
+def _no_alias(name: str, alias: str, there: Mapping[str, int]) -> NotFoundError:
+    return NotFoundError(f"{name} has no alias {alias!r}; it has: {', '.join(there) or 'none'}")
 
 
 def _at(number: int | _Anywhere | None) -> str:

@@ -13,7 +13,7 @@ from registry.store import Store
 from registry.version import Version
 from registry.where import Condition, fulfils
 
-__all__ = ["Filter", "difference", "event_row", "listing", "searched", "sorted_by", "summary"]
+__all__ = ["Filter", "alias_moves", "difference", "event_row", "listing", "searched", "sorted_by", "summary"]
 
 FIXED = ("name", "version", "created", "dataset", "study", "trial")  # what a list can be sorted by, besides metrics
 
@@ -112,6 +112,16 @@ def event_row(event: Event) -> dict[str, Any]:
     """One event, flat."""
     first = {"time": event.time, "name": event.name, "version": event.version, "event": event.kind, "by": event.by}
     return first | {"details": event.details}
+
+
+def alias_moves(events: Sequence[Event], number: int) -> list[dict[str, Any]]:
+    """How aliases came to this version and went, oldest first.  from, to: version numbers; None: it was not there."""
+    moves = [event for event in events if event.kind == "alias"]
+    return [
+        {"time": move.time, "by": move.by, **{key: move.details[key] for key in ("alias", "from", "to")}}
+        for move in moves
+        if number in (move.details["from"], move.details["to"])
+    ]
 
 
 def difference(a: Version, b: Version) -> dict[str, list[Any]]:

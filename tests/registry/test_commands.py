@@ -22,6 +22,7 @@ COMMANDS = [
     "list",
     "show",
     "promote",
+    "demote",
     "annotate",
     "history",
     "verify",
@@ -190,6 +191,22 @@ def test_show(cli, store):
     assert row["aliases"] == ["champion"] and row["tags"] == {"purpose": "tests"} and row["description"] == "a model of noise"
     status, out, _ = cli("show", "tiny")
     assert status == 0 and "champion" in out and "## Metrics" in out and "purpose = tests" in out
+
+
+def test_an_alias_is_taken_away_and_its_history_stays(cli, store):
+    publish(store, "prepared")
+    publish(store, "prepared")
+    for version in (1, 2):
+        cli("promote", "prepared", version, "champion")
+    assert cli("demote", "prepared", "champion", "--expect", 1)[0] == 2
+    assert cli("demote", "prepared", "champion")[:2] == (0, "prepared has no alias champion any more\n")
+    assert store.aliases("prepared") == {}
+    status, _, errors = cli("demote", "prepared", "champion")
+    assert status == 2 and "has no alias 'champion'; it has: none" in errors and errors.count("\n") == 1
+    moves = json.loads(cli("show", "prepared@2", "--json")[1])["alias_moves"]
+    assert [(move["alias"], move["from"], move["to"]) for move in moves] == [("champion", 1, 2), ("champion", 2, None)]
+    out = cli("show", "prepared@1")[1]
+    assert "moved:   champion nothing → 1, " in out and "moved:   champion 1 → 2, " in out
 
 
 def test_promote_and_compare_and_swap(cli, store):

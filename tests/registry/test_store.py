@@ -189,7 +189,8 @@ def test_an_alias_moves_and_remembers(three):
 def test_an_alias_can_be_taken_away(three):
     three.set_alias("tiny", 1, "champion")
     three.set_alias("tiny", None, "champion")
-    three.set_alias("tiny", None, "never-there")
+    with pytest.raises(NotFoundError, match="has no alias 'never-there'"):
+        three.set_alias("tiny", None, "never-there")
     assert three.aliases("tiny") == {}
 
 
