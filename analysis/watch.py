@@ -27,6 +27,7 @@ app = command_line(
 def main(
     study: Annotated[str, typer.Argument(metavar="STUDY", help="A name under runs/, or a path.")],
     port: Annotated[int, typer.Option(help="Of 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = PORT,
+    until_closed: Annotated[bool, typer.Option("--until-closed", hidden=True)] = False,
 ) -> None:
     """Serve the page until Ctrl-C."""
     import asyncio
@@ -37,11 +38,12 @@ def main(
     folder = StudyFolder.find(study, runs_folder())
     _ = folder.record  # a damaged one is said now
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(folder.path, port))
+        asyncio.run(_serve(folder.path, port, until_closed))
 
 
-async def _serve(path: Path, port: int) -> None:
+async def _serve(path: Path, port: int, until_closed: bool) -> None:
     import asyncio
+    import sys
 
     from aiohttp import web
 
@@ -56,7 +58,10 @@ async def _serve(path: Path, port: int) -> None:
         await runner.cleanup()
         raise UserError(f"port {port} cannot be used ({problem.strerror or problem}): choose another --port, or 0") from None
     print(f"watching {path.name} at http://{HOST}:{runner.addresses[0][1]}  (Ctrl-C ends)", flush=True)
-    await asyncio.Event().wait()
+    if until_closed:  # whoever started it holds the other end of standard input, and lets go of it however he ends
+        await asyncio.to_thread(sys.stdin.buffer.read)
+    else:
+        await asyncio.Event().wait()
 
 
 if __name__ == "__main__":

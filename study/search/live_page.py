@@ -1,4 +1,4 @@
-"""`--watch`: the live page as a process of its own, which ends with the study.
+"""`--watch`: the live page as a process of its own, which ends with the study's driver, even a killed one.
 
 It is started by name, for it belongs to `analysis`, which uses this package and is not used by it.
 """
@@ -20,8 +20,8 @@ __all__ = ["live_page"]
 @contextmanager
 def live_page(folder: StudyFolder, console: Console) -> Iterator[None]:
     """Serve the page on a free port, and say where."""
-    command = [sys.executable, "-m", "analysis.watch", str(folder.path), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    command = [sys.executable, "-m", "analysis.watch", str(folder.path), "--port", "0", "--until-closed"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         console.print(server.stdout.readline().strip() or "the live page did not start", highlight=False, soft_wrap=True)
         try:
