@@ -27,7 +27,7 @@ app = command_line(
 def main(
     study: Annotated[str, typer.Argument(metavar="STUDY", help="A name under runs/, or a path.")],
     port: Annotated[int, typer.Option(help="Of 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = PORT,
-    until_closed: Annotated[bool, typer.Option("--until-closed", hidden=True)] = False,
+    until_closed: Annotated[bool, typer.Option("--until-closed", help="End when standard input is closed.")] = False,
 ) -> None:
     """Serve the page until Ctrl-C."""
     import asyncio
