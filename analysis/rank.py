@@ -11,8 +11,6 @@ outlier score of a VAE instead.
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import shutil
 from pathlib import Path
@@ -53,7 +51,10 @@ def rank(
     ] = None,
     crop: Annotated[bool, typer.Option("--crop", help="Compare only the middle square of each picture, not the whole.")] = False,
     reference: Annotated[
-        Path | None, typer.Option(help="Folder of clean pictures: what counts as ordinary, and p-values.")
+        Path | None,
+        typer.Option(
+            help="What counts as ordinary, with p-values: a folder of clean pictures, or marks.csv (those marked fine)."
+        ),
     ] = None,
     fdr: Annotated[float, typer.Option(help="With --reference: share of ordinary pictures tolerated among the selected.")] = 0.1,
     top: Annotated[int, typer.Option(help="How many pictures to explain.", min=0)] = 20,
@@ -70,6 +71,7 @@ def rank(
     registry: Registry = None,
 ) -> None:
     """The odd pictures of FOLDER, the oddest first."""
+    from analysis.ranking.marks import listed
     from analysis.ranking.rank_views import DEFAULT_VIEWS
     from analysis.ranking.view_folder import view_folder
     from models.errors import UserError
@@ -78,7 +80,7 @@ def rank(
     if by_vae and (views is not None or crop):
         raise UserError("--views and --crop are for rankings without a VAE: leave out --model and --score")
     unnamed, out = out is None, out or _default_out(folder)
-    left_out = _listed(exclude)
+    left_out = () if exclude is None else listed(exclude, "odd")
     if by_vae:
         from analysis.ranking.rank_folder import rank_folder
         from models.outlier_scores import DEFAULT_SCORE
@@ -107,18 +109,6 @@ def _digest(folder: Path) -> str:
     import hashlib
 
     return hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()
-
-
-def _listed(exclude: Path | None) -> tuple[str, ...]:
-    """Names as the file system spells them, byte for byte, a byte order mark aside; of the page's marks those marked odd."""
-    if exclude is None:
-        return ()
-    text = os.fsdecode(exclude.read_bytes().removeprefix(b"\xef\xbb\xbf"))
-    rows = csv.DictReader(io.StringIO(text))
-    mark = next((name for name in ("mark", "marks") if rows.fieldnames == ["file", name]), None)
-    if mark is not None:
-        return tuple(row["file"] for row in rows if row[mark] == "odd")
-    return tuple(line for line in text.splitlines() if line.strip())
 
 
 def _copy(folder: Path, record: dict[str, Any], top: int, target: Path) -> None:

@@ -23,7 +23,7 @@ from models.picture_files import walk
 from models.preprocessing import Preprocessing
 from study.datasets import ArrayImages, save_pictures, skipped_note
 
-__all__ = ["PictureSet", "find_files", "fitting_preprocessing", "read_pictures"]
+__all__ = ["PictureSet", "files_named", "find_files", "fitting_preprocessing", "read_pictures"]
 
 LOOKED_AT = 200
 GREY_MODES = ("1", "L", "LA", "I", "I;16", "F")
@@ -76,7 +76,7 @@ def find_files(folder: Path, exclude: Iterable[str] = ()) -> list[Path]:
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder: a ranking needs a folder of pictures")
     found = walk(folder)
-    left_out = _matched(folder, found, exclude)
+    left_out = files_named(folder, found, exclude)
     files = [path for path in found if path not in left_out]
     if not files:
         raise UserError(f"{folder} has no files{' that are not excluded' if found else ''}: a ranking needs pictures")
@@ -111,14 +111,14 @@ def fitting_preprocessing(files: list[Path], crop: Literal["centre", "none"] = "
     return Preprocessing(size=(side, side), crop=crop, mode="L" if shapes and all(grey for grey, _ in shapes) else "RGB")
 
 
-def _matched(folder: Path, found: list[Path], names: Iterable[str]) -> set[Path]:
+def files_named(folder: Path, found: list[Path], names: Iterable[str]) -> set[Path]:
     """The files of these names.  Raises `UserError` for a name that none has: a list with a mistake would exclude nothing."""
     there = {os.fsencode(path.relative_to(folder)): path for path in found}
     wanted = {name: there.get(os.fsencode(Path(name))) or there.get(_from_latin(name)) for name in names}
     missing = [_printable(name) for name, path in wanted.items() if path is None]
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        raise UserError(f"every excluded name must be a file below {folder}, but these are not: {', '.join(missing[:3])}{more}")
+        raise UserError(f"every listed name must be a file below {folder}, but these are not: {', '.join(missing[:3])}{more}")
     return {path for path in wanted.values() if path is not None}
 
 

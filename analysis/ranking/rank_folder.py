@@ -12,9 +12,10 @@ from analysis.ranking.explanation import Explanation, explain
 from analysis.ranking.latent_story import HOW_TO_READ, about, folded, scale_of, sentence
 from analysis.ranking.open_model import OpenModel, from_codec, open_model
 from analysis.ranking.page import page_of
-from analysis.ranking.picture_set import PictureSet, find_files, fitting_preprocessing, read_pictures
+from analysis.ranking.picture_set import PictureSet, fitting_preprocessing
 from analysis.ranking.rank_batch import Ranking, encode_batch, rank_batch
 from analysis.ranking.record import record_of, write_ranking
+from analysis.ranking.reference import read_both
 from models.checkpoint import save_model
 from models.codec import TorchCodec
 from models.errors import UserError
@@ -41,13 +42,12 @@ def rank_folder(
     Raises `UserError` for bad input of any kind; no ranking is written then.
     """
     asked = needs(score)
-    files = find_files(folder, exclude)
     opened = open_model(model, registry) if model is not None else None
-    preprocessing = opened.preprocessing if opened else fitting_preprocessing(files)
-    pictures = read_pictures(folder, files, preprocessing, "reading pictures")
+    pictures, clean = read_both(
+        folder, exclude, reference, lambda files: opened.preprocessing if opened else fitting_preprocessing(files)
+    )
     if len(pictures) < 3:
         raise UserError(f"a ranking needs at least 3 pictures, but {folder} has {len(pictures)}")
-    clean = None if reference is None else read_pictures(reference, find_files(reference), preprocessing, "reading reference")
     opened = opened or _train(pictures, folder, out, seed)
     if opened.config.condition is not None:
         raise UserError(f"{opened.name} is told each picture's class; a ranking needs a model without a condition")

@@ -72,11 +72,19 @@ def record_of(
         "verdict": ranking.verdict,
         "stand_out": int(ranking.stand_out.sum()),
         "made_with": facts,
-        "notes": [*pictures.notes, *ranking.notes],
+        "notes": [*pictures.notes, *ranking.notes, *_other_kind(ranking)],
         "unreadable": [{"file": file.relative_to(pictures.root).as_posix(), "reason": why} for file, why in pictures.unreadable],
         "pictures": [entry(int(file), place) for place, file in enumerate(ranking.order)],
         **more,
     }
+
+
+def _other_kind(ranking: Ranked) -> list[str]:
+    """Where a reference finds most of the folder odd, it says little about which of it are."""
+    count, n = int(ranking.stand_out.sum()), len(ranking.stand_out)
+    if ranking.p_values is None or count <= n / 2:
+        return []
+    return [f"{count} of {n} pictures are unlike the reference: it may show another kind of picture, and the order says more"]
 
 
 def write_ranking(out: Path, record: Record, page: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from analysis.ranking.page import page_of
-from analysis.ranking.picture_set import PictureSet, find_files, fitting_preprocessing, read_pictures
+from analysis.ranking.picture_set import PictureSet, fitting_preprocessing
 from analysis.ranking.rank_views import DEFAULT_VIEWS, ViewRanking, rank_views
 from analysis.ranking.record import record_of, write_ranking
+from analysis.ranking.reference import read_both
 from study.views import ALARM, title
 
 __all__ = ["view_folder"]
@@ -30,10 +31,8 @@ def view_folder(
 
     Raises `UserError` for bad input of any kind; nothing is written then.
     """
-    files = find_files(folder, exclude)
-    preprocessing = fitting_preprocessing(files, "centre" if crop else "none")
-    pictures = read_pictures(folder, files, preprocessing, "reading pictures")
-    clean = None if reference is None else read_pictures(reference, find_files(reference), preprocessing, "reading reference")
+    part: Literal["centre", "none"] = "centre" if crop else "none"
+    pictures, clean = read_both(folder, exclude, reference, lambda files: fitting_preprocessing(files, part))
     ranking = rank_views(pictures, views, clean, fdr, registry, seed)
 
     def own(file: int, place: int) -> dict[str, Any]:

@@ -382,7 +382,7 @@ class TestCommand:
     @pytest.mark.parametrize("spelled", ["utf-8", "latin-1"])
     @pytest.mark.parametrize("written", ["utf-8", "latin-1"])
     def test_an_exclusion_list_in_latin_1(self, tmp_path, spelled, written):
-        from analysis.rank import _listed
+        from analysis.ranking.marks import listed
 
         folder = folder_of(tmp_path / "in", 5)
         try:
@@ -393,9 +393,9 @@ class TestCommand:
             (tmp_path / "list").write_bytes(text.encode(written))
             if (spelled, written) == ("latin-1", "utf-8"):
                 with pytest.raises(UserError, match="é"):
-                    find_files(folder, _listed(tmp_path / "list"))
+                    find_files(folder, listed(tmp_path / "list", "odd"))
             else:
-                assert len(find_files(folder, _listed(tmp_path / "list"))) == 4
+                assert len(find_files(folder, listed(tmp_path / "list", "odd"))) == 4
 
     def test_an_exclusion_that_matches_nothing_is_an_error(self, tmp_path):
         with pytest.raises(UserError, match=r"these are not: 99\.png"):

@@ -19,9 +19,9 @@ from study.views import needed
 
 @pytest.fixture
 def batch() -> Images:
-    generator = np.random.default_rng(0)
-    images = np.clip(generator.normal(90, 25, (40, 1, 16, 16)), 0, 255).astype(np.uint8)
-    images[5] = 255 - images[5] // 8
+    stripes = np.tile(np.repeat([60.0, 140.0], 4), (16, 2))
+    images = np.clip(np.random.default_rng(0).normal(stripes, 12, (40, 1, 16, 16)), 0, 255).astype(np.uint8)
+    images[5] = 255 - images[5].swapaxes(1, 2) // 3  # across, and bright
     return images
 
 
