@@ -26,7 +26,7 @@ from registry.inference import Model
 from registry.manifest import CLAIMED, FOREIGN, Budget, DatasetRecord, Lineage, Manifest, signature_of
 from registry.names import check_name
 from registry.sandbox import NETWORKS, try_once
-from registry.shelf import Shelf
+from registry.store import Store
 from registry.version import Version
 
 if TYPE_CHECKING:
@@ -67,8 +67,11 @@ class Said:
                 raise RegistryError(f"a claimed metric must be a finite number, but got {key}={value:g}")
 
 
-def bring_in_pair(store: Shelf, name: str, encoder: bytes, decoder: bytes, said: Said) -> Version:
-    """Publish the two networks as the next version of `name`.  Raises `RegistryError`, and then nothing is published."""
+def bring_in_pair(store: Store, name: str, encoder: bytes, decoder: bytes, said: Said) -> Version:
+    """Publish the two networks as the next version of `name`; or the version that they are already, said the same.
+
+    Raises `RegistryError`, and then nothing is published.
+    """
     check_name(name)
     check_onnx_package()
     from registry.onnx_face import Network, with_decoder_face, with_encoder_face
@@ -85,7 +88,14 @@ def bring_in_pair(store: Shelf, name: str, encoder: bytes, decoder: bytes, said:
     try_once(files, manifest.signature)
     _check_answers(Model(manifest, files, name="the imported model"), said.pixels)
     manifest = manifest.with_files(files)
-    return store.publish(name, files | {"card.md": model_card(name, manifest).encode()}, manifest)
+    files |= {"card.md": model_card(name, manifest).encode()}
+
+    def same(earlier: Version) -> bool:
+        before = earlier.manifest
+        networks = all(network in before.files and before.files[network] == manifest.files[network] for network in NETWORKS)
+        return networks and (before.metrics, before.lineage) == (manifest.metrics, manifest.lineage)
+
+    return store.publish_exactly(name, files, manifest.with_files(files).to_bytes(), same=same, claimed=True)
 
 
 def check_onnx_package() -> None:

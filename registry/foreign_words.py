@@ -9,14 +9,14 @@ from typing import Any, get_args
 from registry.errors import RegistryError
 from registry.foreign import Said, bring_in_pair, check_onnx_package
 from registry.names import check_name
-from registry.shelf import Shelf
+from registry.store import Store
 from registry.version import Version
 
 __all__ = ["bring_in_words"]
 
 
 def bring_in_words(
-    store: Shelf, name: str | None, encoder: str | None, decoder: str | None, words: Mapping[str, Any], claims: Sequence[str]
+    store: Store, name: str | None, encoder: str | None, decoder: str | None, words: Mapping[str, Any], claims: Sequence[str]
 ) -> Version:
     """Publish the pair at `encoder` and `decoder`: FILE.onnx or mlflow:URI#NAME@3, whose run's metrics are claims, too.
 

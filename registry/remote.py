@@ -33,7 +33,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from registry.cache import cached
 from registry.disk import canonical_json, seal, sha256, signed, unseal
-from registry.errors import DamagedError, RegistryError, WriteError
+from registry.errors import DamagedError, RegistryError, UnsafeError, WriteError
 from registry.heads import SERIES, head_of, link, raise_head
 from registry.history import Event
 from registry.maintenance import Finding
@@ -41,7 +41,7 @@ from registry.manifest import parse_manifest
 from registry.names import check_name, parse_reference
 from registry.places import Place
 from registry.store import FORMAT, Entry, Store
-from registry.version import MANIFEST, PUBLISHED, Version, check_files, stamp, write_version
+from registry.version import MANIFEST, MAX_FILE_BYTES, PUBLISHED, Version, check_files, stamp, write_version
 
 __all__ = ["RemoteStore"]
 
@@ -49,6 +49,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 FRESH = 1.0  # seconds for which what was seen of the whole store is taken to be so
 CONNECTIONS = 16
+MAX_RECORD, MAX_SIGNATURE, MAX_MANIFEST = 2**16, 2**20, 2**24  # bytes
 _RECORD = re.compile(r"models/[a-z0-9][a-z0-9._-]*/(?:versions/[1-9][0-9]{0,17}/published|log/[1-9][0-9]{0,17}/record)")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _HEAD = re.compile(r"heads/[a-z0-9][a-z0-9._-]*")
@@ -162,7 +163,7 @@ class RemoteStore(Store):
     def signature(self, version: Version, name: str) -> bytes | None:
         """As `Store`'s."""
         with self._now(version.name), suppress(FileNotFoundError):
-            return self.place.read(f"models/{version.name}/signatures/{version.number}/{name}")
+            return self.place.read(f"models/{version.name}/signatures/{version.number}/{name}", MAX_SIGNATURE)
         return None
 
     def keep_signature(self, version: Version, name: str, data: bytes) -> str:
@@ -209,16 +210,16 @@ class RemoteStore(Store):
             self._all_seen = asked
 
     def _record(self, key: str, tag: str) -> bytes:
-        return cached(f"{self.place.url}/{key} {tag}", lambda: self.place.read(key))
+        return cached(f"{self.place.url}/{key} {tag}", lambda: self.place.read(key, MAX_RECORD))
 
-    def _blob(self, digest: str) -> bytes:
-        """Raises `FileNotFoundError`."""
-        return cached(digest, lambda: self.place.read(_blob_key(digest)), lambda data: sha256(data) == digest)
+    def _blob(self, digest: str, most: int) -> bytes:
+        """Raises `FileNotFoundError`, `UnsafeError`."""
+        return cached(digest, lambda: self.place.read(_blob_key(digest), most), lambda data: sha256(data) == digest)
 
     def _keep(self, data: bytes) -> None:
         """Put content where it belongs; what is there already must be the same, and a damaged copy is mended."""
         key = _blob_key(sha256(data))
-        if not self.place.write_once(key, data) and self.place.read(key) != data:
+        if not self.place.write_once(key, data) and self.place.read(key, MAX_FILE_BYTES) != data:
             self.place.write(key, data)
 
     def _append(self, name: str, decide: Callable[[list[Event]], dict[str, Any] | None]) -> None:
@@ -237,7 +238,7 @@ class RemoteStore(Store):
         while (record := decide()) is not None:
             key, data = f"models/{name}/{series}/{record['number']}/{SERIES[series]}", seal(signed(record))
             try:
-                ours = self.place.write_once(key, data) or self.place.read(key) == data
+                ours = self.place.write_once(key, data) or self.place.read(key, MAX_RECORD) == data
             except RegistryError as error:
                 raise WriteError(f"{error}; whether {key} was written is not known: list shows it") from None
             self._refresh(name, at_once=True)
@@ -273,7 +274,8 @@ class RemoteVersion(Version):
     def check(self, name: str, digest: str) -> bytes:
         """The bytes of one file that must have this digest.  Raises `DamagedError`."""
         try:
-            data: bytes = self.store._blob(digest)
+            most = MAX_MANIFEST if name == MANIFEST else self.manifest.files[name].size
+            data: bytes = self.store._blob(digest, most)
         except FileNotFoundError:
             raise DamagedError(f"{self} is damaged: {name} is missing in {self.store.place.url}") from None
         if sha256(data) != digest:
@@ -300,27 +302,29 @@ def _records(place: Place, name: str | None) -> dict[str, str]:
     listed = place.list("models" if name is None else f"models/{name}")
     there |= {key: tag for key, tag in listed.items() if _RECORD.fullmatch(key) and ".." not in key}
     with suppress(FileNotFoundError):
-        there["store.json"] = sha256(place.read("store.json"))
+        there["store.json"] = sha256(place.read("store.json", MAX_RECORD))
     return there
 
 
-def _bring(root: Path, key: str, read: Callable[[], bytes], blob: Callable[[str], bytes], files: bool = False) -> bool:
+def _bring(root: Path, key: str, read: Callable[[], bytes], blob: Callable[[str, int], bytes], files: bool = False) -> bool:
     """Put a record, and a version's manifest (and files), into a folder, damaged or not.  False: it is gone since."""
     path = root / key
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         path.write_bytes(read())
+    except UnsafeError:  # no record is so long
+        path.write_bytes(b"")
     except FileNotFoundError:
         shutil.rmtree(path.parent) if key.startswith("models/") else None
         return False
     if path.name == PUBLISHED:
         with suppress(RegistryError, FileNotFoundError, KeyError, TypeError):  # whoever needs it says so
-            manifest = blob(unseal(path)["manifest"])
+            manifest = blob(unseal(path)["manifest"], MAX_MANIFEST)
             (path.parent / MANIFEST).write_bytes(manifest)
             for name, record in parse_manifest(manifest).files.items() if files else ():
                 (path.parent / name).parent.mkdir(exist_ok=True)
-                with suppress(FileNotFoundError):
-                    (path.parent / name).write_bytes(blob(record.sha256))
+                with suppress(FileNotFoundError, UnsafeError):
+                    (path.parent / name).write_bytes(blob(record.sha256, record.size))
     return True
 
 
@@ -329,7 +333,7 @@ def _copy(place: Place, folder: Path, name: str | None, number: int | None) -> N
 
     def bring(key: str) -> None:
         files = name is None or number is None or key == f"models/{name}/versions/{number}/{PUBLISHED}"
-        _bring(folder, key, partial(place.read, key), lambda digest: place.read(_blob_key(digest)), files)
+        _bring(folder, key, partial(place.read, key, MAX_RECORD), lambda digest, most: place.read(_blob_key(digest), most), files)
 
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         list(pool.map(bring, _records(place, name)))

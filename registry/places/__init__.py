@@ -25,8 +25,8 @@ class Place(Protocol):
 
     url: str
 
-    def read(self, key: str) -> bytes:
-        """Raises `FileNotFoundError`."""
+    def read(self, key: str, most: int) -> bytes:
+        """Raises `FileNotFoundError`; `UnsafeError` for more than `most` bytes, of which none are read."""
         ...
 
     def write_once(self, key: str, data: bytes) -> bool:

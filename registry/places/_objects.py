@@ -8,7 +8,7 @@ from datetime import timedelta
 from importlib.util import find_spec
 from typing import Any
 
-from registry.errors import RegistryError
+from registry.errors import RegistryError, UnsafeError
 
 __all__ = ["Objects", "check_obstore", "client"]
 
@@ -22,12 +22,15 @@ class Objects:
         self.url = url.rstrip("/")
         self._store = store
 
-    def read(self, key: str) -> bytes:
-        """Raises `FileNotFoundError`."""
+    def read(self, key: str, most: int) -> bytes:
+        """The size is known before the content comes."""
         import obstore
 
         with self._asked():
-            return bytes(obstore.get(self._store, key).bytes())
+            found = obstore.get(self._store, key)
+            if found.meta["size"] > most:
+                raise UnsafeError(f"{self.url}/{key} has at most {most:,} bytes, but it has {found.meta['size']:,}")
+            return bytes(found.bytes())
 
     def write_once(self, key: str, data: bytes) -> bool:
         """By a conditional put: the server refuses it where something is."""
@@ -58,10 +61,12 @@ class Objects:
 
     @contextmanager
     def _asked(self) -> Iterator[None]:
-        from obstore.exceptions import BaseError
+        from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
         try:
             yield
+        except (PermissionDeniedError, UnauthenticatedError) as error:
+            raise RegistryError(f"the model store {self.url} does not let this user in: {_first_line(error)}") from None
         except BaseError as error:
             raise RegistryError(f"the model store {self.url} does not answer: {_first_line(error)}") from None
 

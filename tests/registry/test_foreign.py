@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,9 +63,8 @@ def sigmoid(x):
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (-1, 1), (0, 255)])
 def test_a_pair_answers_what_its_maker_meant_whatever_its_range_and_names(empty, low, high):
-    version = bring_in_pair(
-        empty, "theirs", encoder(), decoder(), Said(low=low, high=high, pixels="logits", claimed={"mig": 0.4})
-    )
+    said = Said(low=low, high=high, pixels="logits", claimed={"mig": 0.4})
+    version = bring_in_pair(empty, "theirs", encoder(), decoder(), said)
     model = load("theirs", registry=empty.root)
     flat = (images() / 255.0 * (high - low) + low).reshape(6, -1).astype(np.float32)
     mu, logvar = model.encode(images())
@@ -75,7 +75,9 @@ def test_a_pair_answers_what_its_maker_meant_whatever_its_range_and_names(empty,
     manifest = version.manifest
     assert (manifest.model.architecture, manifest.parity, manifest.metrics) == ("onnx", None, {"claimed_mig": 0.4})
     assert "claimed_mig" in (card := version.read()["card.md"].decode()) and "was not computed here" in card
-    assert empty.verify() == []
+    assert version.claimed and empty.verify() == []
+    assert bring_in_pair(empty, "theirs", encoder(), decoder(), said) == version
+    assert bring_in_pair(empty, "theirs", encoder(), decoder(), replace(said, claimed={"mig": 0.5})).number == 2
 
 
 def test_pixels_in_the_encoders_range_and_pixels_a_little_beyond(empty):
