@@ -131,7 +131,7 @@ def rank_views(
     values = fused.values[: len(files)]
     p_values = None if calibration is None else conformal(values, fused.values[calibration])[picture]
     if p_values is None:
-        stand_out = stands_apart(fused.calm[: len(files)])[picture]
+        stand_out = stands_apart(fused.calm, fused.group)[picture]
     else:
         stand_out = false_discovery_control(p_values, method="bh") <= fdr
     few = len(files) < ENOUGH and p_values is None
@@ -180,7 +180,7 @@ def _seen(images: NDArray[np.uint8], views: tuple[str, ...], registry: Path | No
 def _same(pictures: PictureSet, files: Rows, picture: Rows, seen: Seen, used: list[str], notes: tuple[str, ...]) -> ViewRanking:
     """Two different pictures at most: nothing to compare with."""
     values = np.bincount(picture, minlength=len(files)).astype(float)
-    fused = Fused(-values, -values, {}, {}, [used[0]] * len(files))
+    fused = Fused(-values, -values, -values, {}, {}, [used[0]] * len(files))
     ranks = np.asarray(rankdata(values[picture], method="min"), dtype=np.int64)
     calm = np.zeros(len(pictures), bool)
     looks = {name: Look(np.ones(len(files)), parts=np.zeros((len(files), 12))) for name in used}

@@ -10,7 +10,7 @@ from analysis.ranking.picture_set import PictureSet, fitting_preprocessing
 from analysis.ranking.rank_views import DEFAULT_VIEWS, ViewRanking, rank_views
 from analysis.ranking.record import record_of, write_ranking
 from analysis.ranking.reference import read_both
-from study.views import ALARM, title
+from study.views import MEASURED, title
 
 __all__ = ["view_folder"]
 
@@ -56,7 +56,5 @@ def _facts(pictures: PictureSet, clean: PictureSet | None, ranking: ViewRanking,
         "context": "the folder itself" if clean is None else f"{len(clean)} reference pictures",
     }
     if clean is None:
-        return facts | {
-            "rule": f"aims at an alarm in {ALARM:.0%} of clean folders; 0 to 10% measured before it was last tightened"
-        }
+        return facts | {"rule": MEASURED}
     return facts | {"false discovery rate": f"{fdr:g}"}

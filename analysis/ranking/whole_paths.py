@@ -59,7 +59,7 @@ def _by_views(views: tuple[str, ...], model: FeatureModel | None, images: Images
         values = looks[views[0]].distances
         return Judged(values, stands_apart(values))
     fused = fuse(seen, looks)
-    return Judged(fused.values, stands_apart(fused.calm))
+    return Judged(fused.values, stands_apart(fused.calm, fused.group))
 
 
 def _trained(images: Images) -> Judged:

@@ -2,7 +2,8 @@
 
     b(x) = Σᵥ wᵥ zᵥ(x)                      z: robust z of the log distance;  w: trust, with Σ w ≤ 1
     value(x) = b(x) + ½ Σᵥ wᵥ b̄ᵥ(x) + ½ max(0, zₛ(x) − 4)    b̄ᵥ: mean b of the 2 nearest of view v;  s: speaks when sure
-    calm(x)  = b(x) + max(0, zₛ(x) − cₛ)                     what an alarm is judged by
+    calm(x)  = b(x) + max(0, zₛ(x) − cₛ)                     what an alarm for one picture is judged by
+    group(x) = ⅓ u(x) + ⅔ Σᵥ wᵥ ūᵥ(x) / Σᵥ wᵥ                what an alarm for a group is judged by;  u = (b − b₅₀) / (b₉₀ − b₅₀)
 
     the second term   a picture that is far out in the company of others that are far out: a small group of odd ones, rather
                       than the one ordinary picture that was drawn badly
@@ -10,9 +11,9 @@
 How far each view is trusted: `study.views._trust`; weights are trusts, divided by their sum where that is above 1.  What was
 tried and lost: see `analysis/results`.
 
-Views that speak when sure (plain statistics) are silent for four robust standard deviations.  Alarms are judged without company,
-because pairs of far pictures are common in large clean folders, and hear such a view only beyond cₛ, what the largest of n
-seldom exceeds by the folder's own upper half (`study.views._alarm`), at least 4.
+Views that speak when sure (plain statistics) are silent for four robust standard deviations.  Alarms for one picture are judged
+without company, because pairs of far pictures are common in large clean folders, and hear such a view only beyond cₛ, what
+the largest of n seldom exceeds by the folder's own upper half (`study.views._alarm`), at least 4.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from study.views._trust import trusts
 __all__ = ["Fused", "fuse"]
 
 HEARD, SURE = 4.0, 4.0
-HEAVIER = 2.4
+HEAVIER = 2.2
 """The tail of plain statistics among clean photographs: at n = 500 the largest is 2.8 × the Gaussian reach in 4 % of folders."""
 
 NEAR = -2.0
@@ -43,11 +44,12 @@ LEAST_SCALE = 1e-6
 
 @dataclass(frozen=True)
 class Fused:
-    """values (n,): higher = odder.  calm (n,): what an alarm is judged by.  z: by view, (n,).  trust: by view, 0 … 1, of
+    """values (n,): higher = odder.  calm, group (n,): what alarms are judged by.  z: by view, (n,).  trust: by view, 0 … 1, of
     those that always speak.  loudest: for each picture the view that contributes most to its value."""
 
     values: Floats
     calm: Floats
+    group: Floats
     z: dict[str, Floats]
     trust: dict[str, float]
     loudest: list[str]
@@ -71,13 +73,26 @@ def fuse(seen: Seen, looks: Mapping[str, Look], context: Rows | None = None) -> 
         raise UserError(f"at least one view must always speak, but {', '.join(looks) or 'none'} is silent until it is sure")
     weights = {name: value / max(1, sum(trust.values())) for name, value in trust.items()}
     base = np.sum([weights[name] * z[name] for name in weights], axis=0)
+    company = {name: _of_nearest(base, looks[name]) for name in weights}
     for name, weight in weights.items():
-        nearest = looks[name].nearest
-        company = base if nearest is None else base[nearest[:, :COMPANY]].mean(axis=1)
-        share[name] = weight * (z[name] + company / 2)
+        share[name] = weight * (z[name] + company[name] / 2)
+    together = np.sum([weights[name] * company[name] for name in weights], axis=0) / sum(weights.values())
+    group = (_place(base, base[rows]) + 2 * _place(together, base[rows])) / 3
     names = list(share)
     stacked = np.stack([share[name] for name in names])
-    return Fused(stacked.sum(axis=0), base + certain, z, trust, [names[first] for first in stacked.argmax(axis=0)])
+    loudest = [names[first] for first in stacked.argmax(axis=0)]
+    return Fused(stacked.sum(axis=0), base + certain, group, z, trust, loudest)
+
+
+def _of_nearest(values: Floats, look: Look) -> Floats:
+    """Mean of the 2 nearest pictures; a picture's own where the view has no neighbours."""
+    return values if look.nearest is None else np.asarray(values[look.nearest[:, :COMPANY]].mean(axis=1))
+
+
+def _place(values: Floats, context: Floats) -> Floats:
+    """Where values lie in the upper half of the context: its median is 0, its 90th percentile 1."""
+    middle, upper = np.quantile(context, (0.5, 0.9))
+    return np.asarray((values - middle) / max(float(upper - middle), LEAST_SCALE))
 
 
 def _robust_z(values: Floats, context: Rows) -> Floats:

@@ -81,7 +81,7 @@ def _pair(pictures, a, b, n, odd, views, draws):
             break
         part = np.concatenate([ordinary, strange])
         got = ranked(pictures.images[part], pictures.features[part], views)[2]
-        apart, which = stands_apart(got.calm), np.arange(n + odd) >= n
+        apart, which = stands_apart(got.calm, got.group), np.arange(n + odd) >= n
         here.append((ranking_quality(got.values, which)["auroc"], apart[which].mean(), apart.any()))
     return here
 
@@ -96,7 +96,7 @@ def alarm_table(pictures, draws=10 * DRAWS):
                 part = pictures.pick(draw % (pictures.labels.max() + 1), n, np.random.default_rng([n, draw]))
                 if part is not None:
                     got = ranked(pictures.images[part], pictures.features[part], WAYS[way])[2]
-                    alarms.append(stands_apart(got.calm).any())
+                    alarms.append(stands_apart(got.calm, got.group).any())
             if alarms:
                 found[way, n] = float(np.mean(alarms))
     return found

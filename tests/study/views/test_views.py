@@ -149,3 +149,19 @@ def test_mutual_scoring_finds_the_odd_part_and_not_the_moved_one():
     look = look_at("musc", Seen(ArrayImages(images)))
     assert look.distances.argmax() == 7
     assert "(bottom right)" in say("musc", Seen(ArrayImages(images)), look, 7)
+
+
+def test_a_group_stands_apart_where_no_single_picture_does():
+    """Five pictures, each no farther out than the oddest ordinary ones, but near each other."""
+    folder = seen(205)
+    for seed in range(10):
+        generator = np.random.default_rng(seed)
+        logs = np.minimum(generator.standard_normal(205), 2.4)
+        nearest = generator.integers(0, 200, (205, 5))
+        clean = fuse(folder, {"features": Look(np.exp(logs), nearest)})
+        assert not stands_apart(clean.calm, clean.group).any()
+        logs[200:] = 2.3
+        nearest[200:, :2] = [[201, 202], [202, 203], [203, 204], [204, 200], [200, 201]]
+        odd = fuse(folder, {"features": Look(np.exp(logs), nearest)})
+        assert not stands_apart(odd.calm).any()
+        assert np.flatnonzero(stands_apart(odd.calm, odd.group)).tolist()[-5:] == [200, 201, 202, 203, 204]
