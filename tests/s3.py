@@ -12,14 +12,14 @@ from contextlib import contextmanager
 
 from pyarrow import fs
 
-__all__ = ["Server", "server"]
+__all__ = ["Server", "free_port", "server"]
 
 
 class Server:
     """One that listens at a port of 127.0.0.1; what it holds is in its memory."""
 
     def __init__(self, port: int | None = None) -> None:
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self.numbers = itertools.count()
         self.start()
 
@@ -81,7 +81,8 @@ def server() -> Iterator[Server]:
         started.stop()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine at which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

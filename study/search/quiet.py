@@ -37,5 +37,5 @@ def quiet(log: Path, console: Console) -> Iterator[None]:
             console.file = shown
             os.dup2(kept, 2)
             os.close(kept)
-            if not log.stat().st_size:
+            if log.is_file() and not log.stat().st_size:  # a study that never started takes its folder away
                 log.unlink()
