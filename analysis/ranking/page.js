@@ -30,7 +30,6 @@ const nodes = tiles.map((tile, n) => {
   return button;
 });
 sheet.append(...nodes);
-const picks = [...document.querySelectorAll(".pick")];
 document.querySelectorAll("img[data-t]").forEach((image) => lazy.observe(image));
 
 // one picture is current
@@ -67,15 +66,13 @@ function mark(how) {
   const { f } = tiles[here];
   if (marks[f] === how) delete marks[f]; else marks[f] = how;
   try { localStorage.setItem(place, JSON.stringify(marks)); } catch { /* see above */ }
-  showMarks();
-}
-function showMarks() {
-  for (const pick of picks) {
-    const how = marks[tiles[pick.dataset.n].f];
-    if (how) pick.dataset.mark = how; else delete pick.dataset.mark;
-  }
+  document.querySelectorAll(`.pick[data-n="${here}"]`).forEach(showMark);
   pressed();
   count();
+}
+function showMark(pick) {
+  const how = marks[tiles[pick.dataset.n].f];
+  if (how) pick.dataset.mark = how; else delete pick.dataset.mark;
 }
 function pressed() {
   for (const button of document.querySelectorAll("[data-set]")) {
@@ -135,5 +132,5 @@ document.addEventListener("keydown", (event) => {
   else if (sets[event.key]) mark(sets[event.key]);
   else if (event.key === "Enter" && here >= 0 && event.target === nodes[here]) { event.preventDefault(); open($("open").href); }
 });
-showMarks();
+document.querySelectorAll(".pick").forEach(showMark);
 filter();
