@@ -34,6 +34,7 @@ app = command_line(
     "python -m registry annotate dsprites_capacity@3 --tag purpose=paper",
     "python -m registry history dsprites_capacity",
     "python -m registry verify",
+    "python -m registry repair",
     "python -m registry verify --key team.pub",
     "python -m registry sign dsprites_capacity@champion --key team.pem",
     "python -m registry diff dsprites_capacity@1 dsprites_capacity@2",
@@ -171,16 +172,28 @@ def verify(
     store = open_store(registry)
     if not store.exists():
         raise NotFoundError(f"there is no model store in {store.where}")
-    findings = store.verify(model)
+    findings = damage = store.verify(model)
     if key is not None:
         from registry.signing import unsigned
 
-        findings += unsigned(store, model, key)
+        findings = damage + unsigned(store, model, key)
     if as_json:
         print_json([{"name": found.name, "version": found.version, "problem": found.problem} for found in findings])
     else:
         print("\n".join(found.problem for found in findings) or "all intact")
+        if damage:
+            print("`python -m registry repair` moves aside what is damaged, and goes on")
     raise typer.Exit(1 if findings else 0)
+
+
+@app.command()
+def repair(as_json: AsJson = False, registry: Registry = None) -> None:
+    """Move what is damaged to quarantine/, put back what stood in a wrong place, and write down what is lost."""
+    store = open_store(registry)
+    if not store.exists():
+        raise NotFoundError(f"there is no model store in {store.where}")
+    done = store.repair()
+    print_json(done) if as_json else print("\n".join(map(plain, done)) or "all intact: nothing to do")
 
 
 @app.command()

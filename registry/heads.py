@@ -18,7 +18,7 @@ from typing import Any
 from registry.disk import digest_of, replace_file, seal, unseal
 from registry.errors import DamagedError
 
-__all__ = ["CHAIN", "SERIES", "Head", "check_place", "head_of", "heads", "link", "raise_head"]
+__all__ = ["CHAIN", "SERIES", "Head", "check_place", "head_of", "heads", "link", "raise_head", "set_head"]
 
 CHAIN = ("name", "number", "previous")
 """What a record says of its place: the model, the number, and the digest of the record before it (None for the first)."""
@@ -53,13 +53,17 @@ def raise_head(root: Path, name: str, series: str, number: int) -> None:
 
     The record is published already: where the note cannot be written, the head stays behind, and the next one catches up.
     """
+    if getattr(head_of(root, name), series)[0] < number:
+        with contextlib.suppress(OSError):
+            set_head(root, name, series, number)
+
+
+def set_head(root: Path, name: str, series: str, number: int) -> None:
+    """Note that `series` has come to this number, with the record that is there now."""
     head = head_of(root, name)
     known = {each: getattr(head, each) for each in SERIES}
-    if known[series][0] < number:
-        known[series] = (number, digest_of(root / "models" / name / series / str(number) / SERIES[series]))
-        with contextlib.suppress(OSError):
-            record = seal({each: list(value) for each, value in known.items()})
-            replace_file(root / "staging", root / "heads" / name, record)
+    known[series] = (number, digest_of(root / "models" / name / series / str(number) / SERIES[series]))
+    replace_file(root / "staging", root / "heads" / name, seal({each: list(value) for each, value in known.items()}))
 
 
 def link(root: Path, name: str, series: str, head: Head, last: int) -> dict[str, Any]:

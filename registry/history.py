@@ -15,12 +15,15 @@ from registry.disk import claim, digest_of, make_folder, numbers, seal, signed, 
 from registry.errors import DamagedError
 from registry.heads import CHAIN, check_place, head_of, link, raise_head
 
-__all__ = ["Event", "aliases_in", "append", "notes_in", "read_log", "retired_in"]
+__all__ = ["GAP", "LOST", "STANDS_FOR", "Event", "aliases_in", "append", "follows", "notes_in", "read_log", "retired_in"]
+
+GAP, LOST = "gap", "lost"  # what `registry.repair` writes: in place of a lost entry, and of a lost version
+STANDS_FOR = "stands_for"  # in a gap: digest of the record that was there, if the next one or the head knows it
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a model.  kind: published, alias, noted or retired; time: UTC, ISO 8601."""
+    """Something that happened to a model.  kind: published, alias, noted, retired, lost or gap; time: UTC, ISO 8601."""
 
     name: str
     kind: str
@@ -32,20 +35,28 @@ class Event:
 
 def read_log(name: str, folder: Path) -> list[Event]:
     """All entries in order.  Raises `DamagedError` for one that has changed."""
-    log, found, previous = [], numbers(folder), None
+    log, found = [], numbers(folder)
+    before: tuple[str | None, str | None] = (None, None)
     for number in range(1, max(found, default=0) + 1):
         place = folder / str(number)
         if number not in found:
             raise DamagedError(f"{place} is damaged: the log of {name} has lost this entry")
         record = unseal(place / "record")
         check_place(record, place, name)
-        if record.get("previous", previous) != previous:
+        if not follows(record, *before):
             raise DamagedError(f"{place} is damaged: it was written after another entry {number - 1}")
-        previous = digest_of(place / "record")
+        before = digest_of(place / "record"), record.get(STANDS_FOR)
         record = {key: value for key, value in record.items() if key not in CHAIN}
         kind, time, by, version = (record.pop(key) for key in ("kind", "time", "by", "version"))
         log.append(Event(name, kind, time, by, version, record))
     return log
+
+
+def follows(record: dict[str, Any], digest: str | None, stands_for: str | None) -> bool:
+    """Whether this record was written after the one with this digest, or after the lost one that it stands for."""
+    return (
+        "previous" not in record or record["previous"] == digest or (stands_for is not None and record["previous"] == stands_for)
+    )
 
 
 def append(name: str, root: Path, decide: Callable[[list[Event]], dict[str, Any] | None]) -> None:

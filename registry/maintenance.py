@@ -20,11 +20,11 @@ from typing import Any
 from registry.disk import digest_of, make_folder, numbers, sync_folder, unseal
 from registry.errors import DamagedError, NotFoundError, RegistryError
 from registry.heads import head_of
-from registry.history import Event, aliases_in, append, read_log, retired_in
+from registry.history import LOST, Event, aliases_in, append, read_log, retired_in
 from registry.leases import Lease, alone
 from registry.version import MANIFEST, PUBLISHED, Version, open_version
 
-__all__ = ["Finding", "collect", "verify_model", "verify_store"]
+__all__ = ["Finding", "collect", "extras", "verify_model", "verify_store", "version_problems"]
 
 _TRASH = "trash-"
 
@@ -53,7 +53,12 @@ def verify_model(name: str, root: Path, only: int | None = None) -> list[Finding
         findings += _head_problems(name, root)
     there = numbers(folder / "versions")
     for number in there if only is None else [only]:
-        findings += [Finding(name, number, problem) for problem in _version_problems(name, folder / "versions" / str(number))]
+        version = folder / "versions" / str(number)
+        findings += [Finding(name, number, problem) for problem in version_problems(name, version)]
+        findings += [
+            Finding(name, number, f"{name}@{number} has a file that was not published: {extra}")
+            for extra in extras(name, version)
+        ]
     if only is None:
         findings += _series_problems(name, folder, there)
     return findings
@@ -66,7 +71,10 @@ def collect(root: Path, names: list[str], *, grace: float, keep: int | None, dry
     removed = []
     for name in names if keep is not None else []:
         assert keep is not None
-        removed += _retire_old(name, root, keep, grace, dry_run)
+        try:
+            removed += _retire_old(name, root, keep, grace, dry_run)
+        except DamagedError as error:  # without its log nobody knows which versions have an alias
+            removed.append(f"nothing of {name}: {error}")
     for path in _left_overs(root, grace):
         with alone(path) as free:
             if not free:  # its process lives, or another `gc` is at it
@@ -77,22 +85,38 @@ def collect(root: Path, names: list[str], *, grace: float, keep: int | None, dry
     return removed
 
 
-def _version_problems(name: str, folder: Path) -> list[str]:
+def version_problems(name: str, folder: Path) -> list[str]:
+    """What of the files that were published has changed or gone."""
+    problems = []
     try:
         version = open_version(name, folder)
-        expected = {MANIFEST, PUBLISHED, *version.manifest.files}
+        files = version.manifest.files
     except NotFoundError:  # taken away since it was listed; `_series_problems` says so unless it was retired
         return []
     except RegistryError as error:
         return [str(error)]
-    problems = []
-    for file, record in version.manifest.files.items():
+    for file, record in files.items():
         try:
             version.check(file, record.sha256)
         except DamagedError as error:
             problems.append(str(error))
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-    return problems + [f"{version} has a file that was not published: {file}" for file in sorted(found - expected)]
+    return problems
+
+
+def extras(name: str, folder: Path) -> list[str]:
+    """Files in a version's folder that were not published; none where it cannot be read."""
+    try:
+        expected = {MANIFEST, PUBLISHED, *open_version(name, folder).manifest.files}
+    except RegistryError:
+        return []
+    return sorted({path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()} - expected)
+
+
+def _gone(name: str, folder: Path) -> dict[int, str | None]:
+    """Versions that are missing for a reason that the log knows, and their records' digests.  Raises `DamagedError`."""
+    return {
+        event.version: event.details.get("record") for event in read_log(name, folder / "log") if event.kind in ("retired", LOST)
+    }
 
 
 def _series_problems(name: str, folder: Path, versions: list[int]) -> list[Finding]:
@@ -100,8 +124,7 @@ def _series_problems(name: str, folder: Path, versions: list[int]) -> list[Findi
     problems: list[Finding] = []
     retired: dict[int, str | None] = {}
     try:
-        log = read_log(name, folder / "log")
-        retired = {event.version: event.details.get("record") for event in log if event.kind == "retired"}
+        retired = _gone(name, folder)
     except DamagedError as error:
         problems.append(Finding(name, None, str(error)))
     last = max(versions, default=0)
@@ -133,7 +156,10 @@ def _head_problems(name: str, root: Path) -> list[Finding]:
     if not folder.is_dir():
         return [Finding(name, None, f"{name} is missing with all its versions, of which it has had {head.versions[0]}")]
     versions, (last, digest) = numbers(folder / "versions"), head.versions
-    lost = range(max(versions, default=0) + 1, last + 1)
+    known = set(versions)
+    with contextlib.suppress(DamagedError):  # said by `_series_problems`
+        known |= set(_gone(name, folder))
+    lost = [number for number in range(max(versions, default=0) + 1, last + 1) if number not in known]
     problems += [Finding(name, number, f"{name}@{number} is missing") for number in lost]
     if last in versions and _digest(folder / "versions" / str(last) / PUBLISHED) not in (digest, None):
         problems.append(Finding(name, last, f"{name}@{last} is not the version that was published under this number"))
@@ -165,7 +191,10 @@ def _retire_old(name: str, root: Path, keep: int, grace: float, dry_run: bool) -
         with alone(folder / "versions" / str(number)) as free:
             if not free:  # somebody reads it, or another `gc` is at it: the next one may take it
                 continue
-            version = open_version(name, folder / "versions" / str(number), Lease())
+            try:
+                version = open_version(name, folder / "versions" / str(number), Lease())
+            except DamagedError:  # for `registry.repair`
+                continue
             kept = {*aliases_in(read_log(name, folder / "log")).values(), *_about_to_be_claimed(name, root / "staging")}
             if _age(version) < grace or number in kept:
                 continue

@@ -177,6 +177,10 @@ class RemoteStore(Store):
         """Refused: nobody here knows who else reads and writes there."""
         raise RegistryError(f"gc needs a model store in a folder, but {self.place.url} is none")
 
+    def repair(self) -> list[str]:
+        """Refused: nothing can be moved aside there in one step."""
+        raise RegistryError(f"repair needs a model store in a folder, but {self.place.url} is none")
+
     # ------------------------------------------------------------------ inside
 
     @contextmanager

@@ -6,6 +6,7 @@
     models/NAME/log/12/record           sealed record of what happened after publishing: alias moved, notes edited, retired
     heads/NAME                          how far both series have come (`registry.heads`)
     staging/…                           what is being written; `gc` removes what killed processes left
+    quarantine/…                        what `repair` moved aside
 
 Both series, versions and log, grow by the same step (`registry.disk.claim`): write everything into staging, wait until it
 is on the disk, then rename the folder to the next free number, which fails if somebody else took it.  So a version or an
@@ -302,6 +303,15 @@ class Store:
         names = self.names()
         with writing(self.root):
             return maintenance.collect(self.root, names, grace=grace, keep=keep, dry_run=dry_run)
+
+    def repair(self) -> list[str]:
+        """Go on after damage (`registry.repair`): what was moved aside, put back, written anew or is lost, one line each."""
+        from registry.repair import repair_store
+
+        with contextlib.suppress(DamagedError):  # a damaged store.json is written anew
+            self._is_store()
+        with writing(self.root):
+            return repair_store(self.root)
 
     # ------------------------------------------------------------------ inside
 

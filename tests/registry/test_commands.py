@@ -26,6 +26,7 @@ COMMANDS = [
     "annotate",
     "history",
     "verify",
+    "repair",
     "sign",
     "diff",
     "gc",

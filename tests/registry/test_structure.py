@@ -16,8 +16,12 @@ from tests.registry.helpers import publish
 
 @pytest.fixture
 def store(tmp_path):
+    return filled(tmp_path / "store")
+
+
+def filled(root):
     """tiny@1 to tiny@4, four log entries (champion 2, 3; a note; candidate), and another model of one version."""
-    store = Store(tmp_path / "store")
+    store = Store(root)
     for mig in (0.1, 0.2, 0.3, 0.4):
         publish(store, "tiny", mig)
     store.set_alias("tiny", 2, "champion")
