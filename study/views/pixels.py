@@ -34,18 +34,10 @@ def reason(seen: Seen, look: Look, row: int) -> str:
     picture = seen.images[np.array([row])][0].astype(np.float64).mean(axis=0)
     others = seen.images[look.nearest[row]].astype(np.float64).mean(axis=(0, 1))
     times = far_from(look.distances, float(look.distances[row]))
-    where = _place((picture - others) ** 2)
+    where = place_of((picture - others) ** 2)
     return f"{times:.1f} × as far from its nearest pictures as is usual, point by point, most at the {where}"
 
 
 def _points(images: Images) -> NDArray[np.float32]:
     """(n, F) in [0, 1]."""
     return np.concatenate([x.reshape(len(x), -1) for x in shrunk(images)])
-
-
-def _place(difference: NDArray[np.float64]) -> str:
-    """The ninth of the picture that holds most of it."""
-    names = [f"{a} {b}".strip() for a in ("top", "", "bottom") for b in ("left", "", "right")]
-    names[4] = "middle"
-    cells = [part for band in np.array_split(difference, 3) for part in np.array_split(band, 3, axis=1)]
-    return names[int(np.argmax([part.mean() if part.size else 0 for part in cells]))]
