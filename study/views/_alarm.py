@@ -25,7 +25,7 @@ __all__ = ["ALARM", "MEASURED", "beyond", "stands_apart"]
 ALARM = 0.05
 """Share of clean folders in which some picture stands apart: what is aimed at."""
 
-MEASURED = "calls up to 6% of clean folders odd, and flags 4 in 10 of 5 odd digits among 200 (measured); few among photographs"
+MEASURED = "calls up to 6% of clean folders odd, and flags 2 of 5 odd digits among 200, but few odd photographs (measured)"
 
 GROUP, FEWEST = 0.02, 2
 IN_GROUP = 1.0
