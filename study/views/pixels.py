@@ -13,6 +13,7 @@ from models.outlier_scores import Rows
 from study.datasets import Images
 from study.views._contract import Look, Seen, far_from
 from study.views._nearest import compared
+from study.views._place import place_of
 from study.views._shrunk import shrunk
 
 __all__ = ["NEEDS", "SPEAKS", "TITLE", "look", "reason"]
