@@ -24,7 +24,8 @@ from ray.tune.search import Searcher
 
 from models.errors import UserError
 from study.records.folder import StudyFolder
-from study.records.mirror import AwayError
+from study.records.live import live_path
+from study.records.mirror import AwayError, Mirror
 from study.records.outcome import Outcome
 from study.records.pace import Pace
 from study.search.cluster import check_shared, concurrency
@@ -116,7 +117,7 @@ class AskTell(Searcher):
         self.optuna_study, self.record, self.make_spec, self.events = optuna_study, folder.record, make_spec, events
         self.journal = folder.journal
         self.trials: dict[str, tuple[optuna.Trial, TrialSpec]] = {}
-        self.mirror, self.pace = folder.mirror, Pace(1 / 20)
+        self.mirror, self.pace, self.watching = folder.mirror, Pace(1 / 20), Pace(1 / 20)
         self.leftovers = Leftovers(folder.mirror)
         self.refused: UserError | None = None
 
@@ -149,6 +150,7 @@ class AskTell(Searcher):
         if trial_id in self.trials and not result["final"]:
             trial, spec = self.trials[trial_id]
             self._report(trial, spec, result)
+            self._show(spec)
             self.events.progressed(trial.number, result)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
@@ -187,6 +189,12 @@ class AskTell(Searcher):
         except AwayError as error:
             self.refused = UserError(f"{error}; nothing is lost: go on with --resume {self.record.name} when it answers")
             raise
+
+    def _show(self, spec: TrialSpec) -> None:
+        """What can be watched of a running trial comes here now and then; one that does not come is no reason to stop."""
+        if self.mirror.url is not None and self.watching.due:
+            with self.watching.spending(), contextlib.suppress(AwayError):
+                Mirror(self.mirror.local, self.mirror.url).pull(live_path(self.mirror.local, spec.number))
 
     def _report(self, trial: optuna.Trial, spec: TrialSpec, result: dict[str, Any]) -> None:
         self.leftovers.keep(spec, result)

@@ -10,8 +10,10 @@ import pytest
 
 from study.config import TrialConfig
 from study.records.folder import StudyFolder, checkpoint_path, history_path, model_path
+from study.records.live import live_path
 from study.records.mirror import AwayError, Mirror
 from study.records.outcome import Outcome
+from study.records.pace import Pace
 from study.search.events import Events
 from study.search.journal import finished_trials, load_optuna_study, reconcile, tell
 from study.search.leftovers import Leftovers
@@ -122,3 +124,27 @@ def test_checkpoints_of_told_trials_do_not_outlive_a_killed_driver(tmp_path: Pat
     reconcile(optuna_study, folder.record)
     Leftovers(folder.mirror).sweep(optuna_study.get_trials())
     assert [path.name[:16] for path in folder.path.glob("checkpoints/*")] == [digests[1][:16]]
+
+
+def test_a_running_trial_can_be_watched_here_while_its_store_answers(tmp_path: Path) -> None:
+    store = (tmp_path / "store").as_uri()
+    folder = StudyFolder.new(tmp_path / "runs", "s", store)
+    folder.write(record(remote=store))
+    space = load_space("dsprites_capacity")
+    searcher = AskTell(
+        load_optuna_study(folder), folder, lambda trial: spec_of(folder, trial.number, space.configure(trial, 10)), Events()
+    )
+    searcher.suggest("a")
+    worker = Mirror(tmp_path / "there", store)
+    path = live_path(worker.local, 0)
+    path.parent.mkdir(parents=True)
+    path.write_text("a film")
+    worker.push(path)
+    report = {"final": False, "replicate": 0, "step": 5, "seconds": 1.0, "history": "{}"}
+    searcher.on_trial_result("a", report)
+    assert live_path(folder.path, 0).read_text() == "a film"
+    (tmp_path / "store").rename(tmp_path / "away")
+    (tmp_path / "store").write_text("not a folder")
+    searcher.watching = Pace(1.0)
+    searcher.on_trial_result("a", report)
+    assert searcher.refused is None and live_path(folder.path, 0).read_text() == "a film"
