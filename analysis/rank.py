@@ -85,15 +85,15 @@ def rank(
         from analysis.ranking.rank_folder import rank_folder
         from models.outlier_scores import DEFAULT_SCORE
 
-        record, found = rank_folder(folder, out, model, score or DEFAULT_SCORE, reference, fdr, top, left_out, registry, seed)
+        record, _ = rank_folder(folder, out, model, score or DEFAULT_SCORE, reference, fdr, top, left_out, registry, seed)
     else:
         chosen = DEFAULT_VIEWS if views is None else tuple(dict.fromkeys(views.split(",")))
-        record, found = view_folder(folder, out, chosen, reference, fdr, top, left_out, registry, seed, crop)  # type: ignore[assignment]
+        record, _ = view_folder(folder, out, chosen, reference, fdr, top, left_out, registry, seed, crop)
     if unnamed:
         (out / CLAIM).write_text(_digest(folder))
     if copy_top is not None:
         _copy(folder, record, top, copy_top)
-    print_json(record) if as_json else _summary(record, found.verdict, out)
+    print_json(record) if as_json else _summary(record, out)
 
 
 def _default_out(folder: Path) -> Path:
@@ -128,18 +128,23 @@ def _short(name: str, size: int) -> str:
     return os.fsencode(name)[:size].decode("utf-8", "ignore")
 
 
-def _summary(record: dict[str, Any], verdict: str, out: Path) -> None:
+def _summary(record: dict[str, Any], out: Path) -> None:
     count = len(record["pictures"])
-    answer = {"odd": f"{record['stand_out']} of {count} pictures stand out"}.get(verdict, verdict)
+    answer = {"odd": f"{record['stand_out']} of {count} pictures stand out"}.get(record["verdict"], record["verdict"])
     print(f"{count} pictures ranked: {answer}")
     for note in record["notes"]:
-        print(f"note: {note}")
-    for bad in record.get("unreadable", []):
-        print(f"unreadable: {bad['file']!r}: {bad['reason']}")
+        print(_line(f"note: {note}"))
+    for bad in record["unreadable"]:
+        print(_line(f"unreadable: {bad['file']}: {bad['reason']}"))
     for entry in record["pictures"][:10]:
         mark = " *" if entry["stands_out"] else ""
-        print(f"{entry['rank']:5d}  {entry['score']:10.2f}  {entry['file']}{mark}  {entry.get('reason', '')}")
+        print(_line(f"{entry['rank']:5d}  {entry['score']:10.2f}  {entry['file']}{mark}  {entry.get('reason', '')}"))
     print(f"{out / 'ranking.html'}")
+
+
+def _line(text: str) -> str:
+    """One line, whatever is in a file's name."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 if __name__ == "__main__":

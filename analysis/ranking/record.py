@@ -14,42 +14,21 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from analysis.ranking.picture_set import PictureSet
-from analysis.ranking.rank_batch import Verdict
+from analysis.ranking.rank_batch import Ranking
+from analysis.ranking.rank_views import ViewRanking
 from models.files import write_atomically
-from models.outlier_scores import Floats, Rows
 from models.picture_files import mark_output
 
-__all__ = ["Ranked", "record_of", "write_ranking"]
+__all__ = ["record_of", "write_ranking"]
 
 Record = dict[str, Any]
+Ranked = ViewRanking | Ranking
 
 COLUMNS = ("rank", "file", "score", "rank_low", "rank_high", "stands_out", "p_value", "view", "reason", "copies")
 OF_LATENTS = ("leading_latent", "leading_part")
-
-
-class Ranked(Protocol):
-    """n files, however they were ranked: see `ViewRanking` and `Ranking`."""
-
-    @property
-    def ranks(self) -> Rows: ...
-    @property
-    def order(self) -> Rows: ...
-    @property
-    def values(self) -> Floats: ...
-    @property
-    def stand_out(self) -> NDArray[np.bool_]: ...
-    @property
-    def verdict(self) -> Verdict: ...
-    @property
-    def p_values(self) -> Floats | None: ...
-    @property
-    def notes(self) -> tuple[str, ...]: ...
 
 
 def record_of(

@@ -354,6 +354,14 @@ class TestCommand:
         again = self.run(folder, "--out", tmp_path / "x", "--views", "pixels", "--exclude", tmp_path / "marks.csv", "--json")
         assert len(json.loads(again.stdout)["pictures"]) == 63, "neither what was marked odd nor the page's own files"
 
+    def test_names_with_line_breaks_stay_on_one_line(self, tmp_path):
+        folder = folder_of(tmp_path / "in", 5)
+        (folder / "00.png").rename(folder / "two\nlines.png")
+        (folder / "no\npicture.png").write_bytes(b"")
+        done = self.run(folder, "--out", tmp_path / "out", "--views", "pixels")
+        lines = done.stdout.splitlines()
+        assert len(lines) == 10 and sum("\\n" in line for line in lines) == 3, done.stdout
+
     def test_without_features_one_line_says_how_to_get_them(self, tmp_path, monkeypatch):
         monkeypatch.setattr("analysis.ranking.rank_views.find_spec", lambda name: None)
         record, ranking = view_folder(folder_of(tmp_path / "in", 30), tmp_path / "out", registry=tmp_path / "store")
