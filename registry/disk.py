@@ -19,10 +19,11 @@ import platform
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType, UnionType
 from typing import Any
 
 from registry.errors import DamagedError, WriteError
@@ -158,8 +159,11 @@ def seal(record: dict[str, Any]) -> bytes:
     return hashlib.sha256(body).hexdigest().encode() + b" " + body + b"\n"
 
 
-def unseal(path: Path) -> dict[str, Any]:
-    """The record in `path`.  Raises `DamagedError` when it is missing or a single bit of it has changed."""
+def unseal(path: Path, fields: Mapping[str, type | UnionType] = MappingProxyType({})) -> dict[str, Any]:
+    """The record in `path`.  Raises `DamagedError` when it is missing, a single bit of it has changed, or it is no such record.
+
+    fields: what it must have; a seal says that nothing has changed, not who has written it.
+    """
     try:
         line = path.read_bytes()
     except OSError as error:
@@ -167,7 +171,14 @@ def unseal(path: Path) -> dict[str, Any]:
     digest, body = line[:64], line[65:-1]
     if line[64:65] + line[-1:] != b" \n" or hashlib.sha256(body).hexdigest().encode() != digest:
         raise DamagedError(f"{path} is damaged: it does not match its own sha256")
-    record: dict[str, Any] = json.loads(body)
+    try:
+        record: dict[str, Any] = json.loads(body)
+        wrong = [name for name, kind in fields.items() if not isinstance(record[name], kind)]
+        datetime.fromisoformat(record["time"] if "time" in fields else "2000-01-01")
+    except (ValueError, RecursionError, LookupError, TypeError) as error:
+        raise DamagedError(f"{path} is damaged: it is not a record ({type(error).__name__})") from None
+    if wrong or not isinstance(record, dict):
+        raise DamagedError(f"{path} is damaged: it is not a record ({', '.join(wrong) or type(record).__name__})")
     return record
 
 

@@ -39,8 +39,10 @@ def head_of(root: Path, name: str) -> Head:
     path = root / "heads" / name
     if not path.exists():
         return Head()
-    record = unseal(path)
-    return Head(*((int(record[series][0]), str(record[series][1])) for series in SERIES))
+    record = unseal(path, dict.fromkeys(SERIES, list))
+    if [[type(value) for value in record[series]] for series in SERIES] != [[int, str]] * 2:
+        raise DamagedError(f"{path} is damaged: it does not say how far its model has come")
+    return Head(*((number, digest) for number, digest in (record[series] for series in SERIES)))
 
 
 def heads(root: Path) -> list[str]:

@@ -41,7 +41,7 @@ def read_log(name: str, folder: Path) -> list[Event]:
         place = folder / str(number)
         if number not in found:
             raise DamagedError(f"{place} is damaged: the log of {name} has lost this entry")
-        record = unseal(place / "record")
+        record = _unsealed(place / "record")
         check_place(record, place, name)
         if not follows(record, *before):
             raise DamagedError(f"{place} is damaged: it was written after another entry {number - 1}")
@@ -57,6 +57,17 @@ def follows(record: dict[str, Any], digest: str | None, stands_for: str | None) 
     return (
         "previous" not in record or record["previous"] == digest or (stands_for is not None and record["previous"] == stands_for)
     )
+
+
+def _unsealed(path: Path) -> dict[str, Any]:
+    record = unseal(path, {"kind": str, "time": str, "by": str, "version": int})
+    if record["kind"] == "alias":
+        return unseal(path, {"alias": str, "from": int | None, "to": int | None})
+    if record["kind"] == "noted":
+        unseal(path, {"tags": dict, "description": str | None})
+        if not all(isinstance(value, str | None) for value in record["tags"].values()):
+            raise DamagedError(f"{path} is damaged: its tags are not text")
+    return record
 
 
 def append(name: str, root: Path, decide: Callable[[list[Event]], dict[str, Any] | None]) -> None:

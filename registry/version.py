@@ -119,7 +119,7 @@ def list_versions(name: str, series: Path) -> Iterator[Version | DamagedError]:
 
 
 def _opened(name: str, folder: Path, lease: Lease) -> Version:
-    record: dict[str, Any] = unseal(folder / PUBLISHED)
+    record: dict[str, Any] = unseal(folder / PUBLISHED, {"manifest": str, "time": str, "by": str})
     check_place(record, folder, name)
     claimed = bool(record.get("claimed"))
     return Version(name, int(folder.name), record["manifest"], record["time"], record["by"], folder, lease, claimed)
