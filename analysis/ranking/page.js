@@ -130,6 +130,7 @@ document.addEventListener("keydown", (event) => {
   const sets = { f: "fine", o: "odd", u: "unsure" };
   if (moves[event.key] && here >= 0) { event.preventDefault(); step(moves[event.key]); }
   else if (sets[event.key]) mark(sets[event.key]);
+  else if (event.key === "Escape") $("panel").hidden = true;
   else if (event.key === "Enter" && here >= 0 && event.target === nodes[here]) { event.preventDefault(); open($("open").href); }
 });
 document.querySelectorAll(".pick").forEach(showMark);

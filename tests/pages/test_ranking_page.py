@@ -144,3 +144,16 @@ def test_the_words_lead_to_the_picture(page: Page) -> None:
     page.keyboard.press("f")
     assert page.locator("#sheet .pick[data-mark=fine]").count() == 1
     assert "broken.png" in page.locator("body").inner_text()
+
+
+def test_paper_has_every_picture_and_escape_puts_the_panel_away(folder: Path, visit: Visit) -> None:
+    visit.page.set_viewport_size({"width": 390, "height": 100})
+    visit.open(folder.parent / "out" / "ranking.html")
+    empty = "[...document.querySelectorAll('img[data-t]')].filter(image => !image.src).length"
+    assert visit.page.evaluate(empty) > 0, "what is far below waits"
+    visit.page.pdf()
+    assert visit.page.evaluate(empty) == 0
+    visit.page.locator("#sheet .pick").first.click()
+    assert visit.page.locator("#panel").is_visible()
+    visit.page.keyboard.press("Escape")
+    assert visit.page.locator("#panel").is_hidden()
