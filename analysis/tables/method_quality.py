@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.tables.crossed import holm, interval, p_value
+from analysis.tables.crossed import Interval, holm, interval, p_value
 from models.outlier_scores import DEFAULT_SCORE
 
 __all__ = ["alarm_table", "comparison_table", "explanation_table", "gain_table", "quality_table", "values_of"]
@@ -31,14 +31,18 @@ def values_of(rows: pd.DataFrame, method: str, column: str, subject: str | None 
 
 
 def quality_table(rows: pd.DataFrame, quality: str) -> pd.DataFrame:
-    """Methods × (all, each subject): `Interval`s of a quality, best method first."""
+    """Methods × (all, each subject): `Interval`s of a quality, best method first; none goes beyond 1, as no quality does."""
     subjects = [None, *rows.subject.unique()]
     table = {
-        method: {subject or "all": interval(values_of(rows, method, quality, subject)) for subject in subjects}
+        method: {subject or "all": _at_most_one(interval(values_of(rows, method, quality, subject))) for subject in subjects}
         for method in rows.method.unique()
     }
     frame = pd.DataFrame.from_dict(table, orient="index")
     return frame.loc[sorted(table, key=lambda method: -table[method]["all"].mean)]
+
+
+def _at_most_one(found: Interval) -> Interval:
+    return found._replace(high=min(found.high, 1.0))
 
 
 def comparison_table(rows: pd.DataFrame, quality: str, default: str = DEFAULT_SCORE) -> pd.DataFrame:
