@@ -17,7 +17,6 @@ their digests each time.  `verify` fetches everything anew.  Nothing is ever tak
 from __future__ import annotations
 
 import math
-import re
 import shutil
 import tempfile
 import threading
@@ -32,27 +31,24 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from registry.cache import cached
-from registry.disk import canonical_json, seal, sha256, signed, unseal
-from registry.errors import DamagedError, RegistryError, UnsafeError, WriteError
+from registry.disk import canonical_json, seal, sha256, signed
+from registry.errors import DamagedError, RegistryError, WriteError
 from registry.heads import SERIES, head_of, link, raise_head
 from registry.history import Event
 from registry.maintenance import Finding
 from registry.manifest import parse_manifest
+from registry.mirror import CONNECTIONS, MAX_MANIFEST, MAX_RECORD, blob_key, bring, copy_store, records
 from registry.names import check_name, parse_reference
 from registry.places import Place
 from registry.store import FORMAT, Entry, Store
-from registry.version import MANIFEST, MAX_FILE_BYTES, PUBLISHED, Version, check_files, stamp, write_version
+from registry.version import MANIFEST, MAX_FILE_BYTES, Version, check_files, stamp, write_version
 
 __all__ = ["RemoteStore"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 FRESH = 1.0  # seconds for which what was seen of the whole store is taken to be so
-CONNECTIONS = 16
-MAX_RECORD, MAX_SIGNATURE, MAX_MANIFEST = 2**16, 2**20, 2**24  # bytes
-_RECORD = re.compile(r"models/[a-z0-9][a-z0-9._-]*/(?:versions/[1-9][0-9]{0,17}/published|log/[1-9][0-9]{0,17}/record)")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_HEAD = re.compile(r"heads/[a-z0-9][a-z0-9._-]*")
+MAX_SIGNATURE = 2**20  # bytes
 
 
 def _on_mirror(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
@@ -107,7 +103,7 @@ class RemoteStore(Store):
             if alias or digest:
                 meant = super().resolve(str(reference))
                 name, number = meant.name, meant.number
-            _copy(self.place, Path(folder), name, number)
+            copy_store(self.place, Path(folder), name, number)
             try:
                 whole = None if name is None else name if number is None else f"{name}@{number}"
                 return [replace(found, problem=self._told(found.problem, folder)) for found in Store(folder).verify(whole)]
@@ -201,14 +197,14 @@ class RemoteStore(Store):
         asked = time.monotonic()
         if not at_once and asked - self._all_seen < FRESH:
             return
-        found = _records(self.place, name)
+        found = records(self.place, name)
         below = "models/" if name is None else f"models/{name}/"
         for key in [key for key in self._seen if key not in found and (key.startswith(below) or not key.startswith("models/"))]:
             shutil.rmtree((self.root / key).parent) if key.startswith("models/") else (self.root / key).unlink(missing_ok=True)
             del self._seen[key]
         new = {key: tag for key, tag in found.items() if self._seen.get(key) != tag}
         with ThreadPoolExecutor(CONNECTIONS) as pool:
-            brought = pool.map(lambda key: _bring(self.root, key, partial(self._record, key, new[key]), self._blob), new)
+            brought = pool.map(lambda key: bring(self.root, key, partial(self._record, key, new[key]), self._blob), new)
             self._seen |= {key: new[key] for key, there in zip(new, brought, strict=True) if there}
         if name is None:
             self._all_seen = asked
@@ -218,15 +214,17 @@ class RemoteStore(Store):
 
     def _blob(self, digest: str, most: int) -> bytes:
         """Raises `FileNotFoundError`, `UnsafeError`."""
-        return cached(digest, lambda: self.place.read(_blob_key(digest), most), lambda data: sha256(data) == digest)
+        return cached(digest, lambda: self.place.read(blob_key(digest), most), lambda data: sha256(data) == digest)
 
     def _keep(self, data: bytes) -> None:
         """Put content where it belongs; what is there already must be the same, and a damaged copy is mended."""
-        key = _blob_key(sha256(data))
+        key = blob_key(sha256(data))
         if not self.place.write_once(key, data) and self.place.read(key, MAX_FILE_BYTES) != data:
             self.place.write(key, data)
 
     def _append(self, name: str, decide: Callable[[list[Event]], dict[str, Any] | None]) -> None:
+        self._refresh(name, at_once=True)  # what decides is not a second old
+
         def record() -> dict[str, Any] | None:
             head, log = head_of(self.root, name), self._read_log(name)
             made = decide(log)
@@ -292,52 +290,3 @@ def _model_in(given: object) -> str | None:
     if isinstance(given, Version):
         return given.name
     return parse_reference(given).name if isinstance(given, str) else None
-
-
-def _blob_key(digest: str) -> str:
-    if not _DIGEST.fullmatch(digest):
-        raise DamagedError(f"a digest is sha256: and 64 digits, but got {digest[:80]!r}")
-    return f"blobs/{digest.removeprefix('sha256:')}"
-
-
-def _records(place: Place, name: str | None) -> dict[str, str]:
-    """Key → tag of all that the mirror has: heads first, so that no head is newer than the series."""
-    there = {key: tag for key, tag in place.list("heads").items() if _HEAD.fullmatch(key)}
-    listed = place.list("models" if name is None else f"models/{name}")
-    there |= {key: tag for key, tag in listed.items() if _RECORD.fullmatch(key) and ".." not in key}
-    with suppress(FileNotFoundError):
-        there["store.json"] = sha256(place.read("store.json", MAX_RECORD))
-    return there
-
-
-def _bring(root: Path, key: str, read: Callable[[], bytes], blob: Callable[[str, int], bytes], files: bool = False) -> bool:
-    """Put a record, and a version's manifest (and files), into a folder, damaged or not.  False: it is gone since."""
-    path = root / key
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        path.write_bytes(read())
-    except UnsafeError:  # no record is so long
-        path.write_bytes(b"")
-    except FileNotFoundError:
-        shutil.rmtree(path.parent) if key.startswith("models/") else None
-        return False
-    if path.name == PUBLISHED:
-        with suppress(RegistryError, FileNotFoundError, KeyError, TypeError):  # whoever needs it says so
-            manifest = blob(unseal(path)["manifest"], MAX_MANIFEST)
-            (path.parent / MANIFEST).write_bytes(manifest)
-            for name, record in parse_manifest(manifest).files.items() if files else ():
-                (path.parent / name).parent.mkdir(exist_ok=True)
-                with suppress(FileNotFoundError, UnsafeError):
-                    (path.parent / name).write_bytes(blob(record.sha256, record.size))
-    return True
-
-
-def _copy(place: Place, folder: Path, name: str | None, number: int | None) -> None:
-    """Everything as it is there, in the layout of a folder; files of one version only if it is said which."""
-
-    def bring(key: str) -> None:
-        files = name is None or number is None or key == f"models/{name}/versions/{number}/{PUBLISHED}"
-        _bring(folder, key, partial(place.read, key, MAX_RECORD), lambda digest, most: place.read(_blob_key(digest), most), files)
-
-    with ThreadPoolExecutor(CONNECTIONS) as pool:
-        list(pool.map(bring, _records(place, name)))

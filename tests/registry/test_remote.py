@@ -336,3 +336,14 @@ def test_signatures_are_kept_there_and_asked_for(published, url, tmp_path):
     assert store.verify() == []
     change(url, where.removeprefix(f"{url}/"), b"{}")
     assert len(unsigned(store, "tiny", public)) == 1
+
+
+def test_what_decides_is_not_what_was_seen_a_moment_ago(url):
+    one, other = open_store(url), open_store(url)
+    publish(one, mig=0.1)
+    publish(one, mig=0.2)
+    one.set_alias("tiny", 1, "champion")
+    one.names()  # it has just seen all of it
+    other.set_alias("tiny", 2, "champion")
+    one.set_alias("tiny", 1, "champion")  # as it was, by what it has seen
+    assert open_store(url).aliases("tiny") == {"champion": 1}
