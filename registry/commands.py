@@ -28,6 +28,7 @@ app = command_line(
     "The store of finished models.  MODEL: a name, NAME@ALIAS, NAME@3 or sha256:….",
     "python -m registry list --sort mig",
     'python -m registry list --where "mig >= 0.2 and recon <= 80"',
+    "python -m registry list --features",
     "python -m registry show dsprites_capacity@champion",
     "python -m registry promote dsprites_capacity 3 champion",
     "python -m registry demote dsprites_capacity candidate",
@@ -63,10 +64,13 @@ def list_models(
     ] = None,
     sort: Annotated[str | None, typer.Option(help="A metric or a column; largest first.")] = None,
     ascending: Annotated[bool, typer.Option("--ascending", help="Smallest first.")] = False,
+    features: Annotated[bool, typer.Option("--features", help="The networks of pretrained features instead.")] = False,
     as_json: AsJson = False,
     registry: Registry = None,
 ) -> None:
     """All versions of all models, with their aliases and metrics."""
+    if features:
+        return _list_features(as_json, registry)
     conditions = parse_where(where)
     store = open_store(registry)
     rows, damage = views.listing(store, views.Filter(name, alias, study, dataset, tag, conditions))
@@ -358,6 +362,16 @@ def _picture_files(places: list[Path]) -> list[Path]:
     if not files:
         raise RegistryError(f"there are no files in {', '.join(map(str, places))}")
     return files
+
+
+def _list_features(as_json: bool, registry: Path | str | None) -> None:
+    from registry.features import feature_rows
+
+    rows, damage = feature_rows(registry)
+    for line in damage:
+        print(f"warning: {line}", file=sys.stderr)
+    columns = ["name", "version", "dimensions", "side", "licence", "sha256"]
+    print_json(rows) if as_json else print_table(columns, [[str(row[column]) for column in columns] for row in rows])
 
 
 def _expected(text: str | None) -> Any:

@@ -23,18 +23,40 @@ from pydantic import Field, ValidationError
 
 from models.config import Config
 from models.errors import explain
-from registry.disk import claim, make_folder, numbers, seal, sha256, signed, unseal, working_folder, write_file, writing
+from registry.disk import (
+    claim,
+    make_folder,
+    numbers,
+    seal,
+    sha256,
+    signed,
+    sync_folder,
+    unseal,
+    working_folder,
+    write_file,
+    writing,
+)
 from registry.errors import DamagedError, NotFoundError, RegistryError
 from registry.manifest import Graph, TensorSpec
 from registry.names import check_name
 from registry.place import registry_folder
+from registry.sandbox import remember_network, try_network_once
 from registry.store import Store
 
-__all__ = ["DEFAULT_FEATURES", "FeatureModel", "FeatureRecord", "load_features", "publish_features"]
+__all__ = [
+    "DEFAULT_FEATURES",
+    "FeatureModel",
+    "FeatureRecord",
+    "feature_folders",
+    "feature_rows",
+    "load_features",
+    "publish_features",
+    "read_features",
+]
 
 DEFAULT_FEATURES = "efficientnet_lite0"
 CHUNK = 32  # pictures at a time: the activations of 32 are about 150 MB
-NETWORK, RECORD = "model.onnx", "record"
+FEATURES, NETWORK, RECORD = "features", "model.onnx", "record"
 
 
 class FeatureRecord(Config):
@@ -95,10 +117,11 @@ class FeatureModel:
     def _run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         from registry.sessions import run_session
 
-        return run_session(self._session, NETWORK, self._graph, [x])[0]
+        return run_session(self._session, NETWORK, self.graph, [x])[0]
 
     @property
-    def _graph(self) -> Graph:
+    def graph(self) -> Graph:
+        """What goes in and out."""
         side = self.record.side
         image = TensorSpec(name="image", dtype="float32", shape=("batch", 3, side, side))
         return Graph(
@@ -109,16 +132,27 @@ class FeatureModel:
     def _session(self) -> Any:
         from registry.sessions import open_session
 
-        return open_session(self._data, NETWORK, self._graph, ["CPUExecutionProvider"], self._threads)
+        return open_session(self._data, NETWORK, self.graph, ["CPUExecutionProvider"], self._threads)
 
 
 def load_features(name: str = DEFAULT_FEATURES, registry: str | Path | None = None, threads: int | None = None) -> FeatureModel:
-    """The newest feature network `name` of the store, its bytes checked.  Raises `NotFoundError`, `DamagedError`."""
+    """The newest feature network `name` of the store, its bytes checked.
+
+    One that this machine has not seen is first run in a child process with little memory and time (`registry.sandbox`).
+    Raises `NotFoundError`, `DamagedError`, `UnsafeError`.
+    """
     series = _series(name, registry)
     there = numbers(series)
     if not there:
         raise NotFoundError(f"there is no feature network {name}: `python -m registry pull {name}` makes it")
-    folder = series / str(there[-1])
+    record, data = read_features(series / str(there[-1]))
+    model = FeatureModel(record, data, threads)
+    try_network_once(NETWORK, data, model.graph)
+    return model
+
+
+def read_features(folder: Path) -> tuple[FeatureRecord, bytes]:
+    """A network as it lies in the store, checked against its record.  Raises `DamagedError`."""
     try:
         record = FeatureRecord.model_validate({key: value for key, value in unseal(folder / RECORD).items() if key in _FIELDS})
         data = (folder / NETWORK).read_bytes()
@@ -126,35 +160,60 @@ def load_features(name: str = DEFAULT_FEATURES, registry: str | Path | None = No
         raise DamagedError(f"{folder} is damaged: {explain(error)}") from None
     except OSError as error:
         raise DamagedError(f"{folder} is damaged: {error.strerror or error}") from None
+    if folder.is_symlink() or record.name != folder.parent.name:
+        raise DamagedError(f"{folder} is damaged: it holds {record.name}, or is a link to another folder")
     if sha256(data) != record.sha256:
         raise DamagedError(f"{folder / NETWORK} is damaged: it does not match the sha256 of its record")
-    return FeatureModel(record, data, threads)
+    return record, data
 
 
 _FIELDS = frozenset(FeatureRecord.model_fields)
 
 
+def feature_folders(root: Path) -> list[Path]:
+    """All feature networks of the store, by name, oldest first."""
+    series = sorted(path for path in (root / FEATURES).iterdir() if path.is_dir()) if (root / FEATURES).is_dir() else []
+    return [each / str(number) for each in series for number in numbers(each)]
+
+
+def feature_rows(registry: str | Path | None = None) -> tuple[list[dict[str, Any]], list[str]]:
+    """A row a network (its record and its number); and one line for each that cannot be read."""
+    rows, damage = [], []
+    for folder in feature_folders(registry_folder(registry)):
+        try:
+            rows.append(read_features(folder)[0].model_dump(mode="json") | {"version": int(folder.name)})
+        except DamagedError as error:
+            damage.append(str(error))
+    return rows, damage
+
+
 def publish_features(record: FeatureRecord, data: bytes, registry: str | Path | None = None) -> FeatureModel:
-    """Store a network, after running it once; the one already there is kept where it is the same.
+    """Store a network, after running it once; the one already there is kept where it is the same, also if it came meanwhile.
 
     Raises `UnsafeError` for a network that does not do what the record says, `WriteError`.
     """
     model = FeatureModel(record, data)
     model.encode(np.zeros((2, 3, 8, 8), np.uint8))
-    series = _series(record.name, registry)
-    with writing(registry_folder(registry)):
-        if (there := numbers(series)) and unseal(series / str(there[-1]) / RECORD).get("sha256") == record.sha256:
-            return load_features(record.name, registry)
-        Store(registry_folder(registry)).create()  # models and features share it, whichever comes first
+    root, series = registry_folder(registry), _series(record.name, registry)
+    with writing(root):
+        Store(root).create()  # models and features share it, whichever comes first
         make_folder(series)
-        with working_folder(registry_folder(registry) / "staging") as staged:
+        with working_folder(root / "staging") as staged:
             write_file(staged / NETWORK, data)
             write_file(staged / RECORD, seal(signed(record.model_dump(mode="json"))))
-            while not claim(staged, series, max(numbers(series), default=0) + 1):
-                continue
-    return model
+            sync_folder(staged)
+            while not _newest_is(series, record.sha256):
+                if claim(staged, series, max(numbers(series), default=0) + 1):
+                    break
+    remember_network(data)  # it has run here
+    return load_features(record.name, registry)
+
+
+def _newest_is(series: Path, digest: str) -> bool:
+    there = numbers(series)
+    return bool(there) and unseal(series / str(there[-1]) / RECORD).get("sha256") == digest
 
 
 def _series(name: str, registry: str | Path | None) -> Path:
     check_name(name)
-    return registry_folder(registry) / "features" / name
+    return registry_folder(registry) / FEATURES / name

@@ -24,7 +24,7 @@ from registry.history import LOST, Event, aliases_in, append, read_log, retired_
 from registry.leases import Lease, alone
 from registry.version import MANIFEST, PUBLISHED, Version, open_version
 
-__all__ = ["Finding", "collect", "extras", "verify_model", "verify_store", "version_problems"]
+__all__ = ["Finding", "collect", "extras", "feature_problems", "verify_model", "verify_store", "version_problems"]
 
 _TRASH = "trash-"
 
@@ -43,6 +43,21 @@ def verify_store(root: Path, names: list[str]) -> list[Finding]:
     findings = [finding for name in names for finding in verify_model(name, root)]
     if names and not (root / "store.json").is_file():
         findings.append(Finding("", None, f"{root / 'store.json'} is missing: this folder is not taken for a store any more"))
+    return findings + feature_problems(root)
+
+
+def feature_problems(root: Path) -> list[Finding]:
+    """What is damaged of the networks of pretrained features.  version: their number."""
+    if not (root / "features").is_dir():
+        return []
+    from registry.features import feature_folders, read_features  # here: most stores have none, and it imports much
+
+    findings = []
+    for folder in feature_folders(root):
+        try:
+            read_features(folder)
+        except DamagedError as error:
+            findings.append(Finding(f"features/{folder.parent.name}", int(folder.name), str(error)))
     return findings
 
 
@@ -75,6 +90,7 @@ def collect(root: Path, names: list[str], *, grace: float, keep: int | None, dry
             removed += _retire_old(name, root, keep, grace, dry_run)
         except DamagedError as error:  # without its log nobody knows which versions have an alias
             removed.append(f"nothing of {name}: {error}")
+    removed += _old_features(root, keep, grace, dry_run)
     for path in _left_overs(root, grace):
         with alone(path) as free:
             if not free:  # its process lives, or another `gc` is at it
@@ -200,6 +216,20 @@ def _retire_old(name: str, root: Path, keep: int, grace: float, dry_run: bool) -
                 continue
             if dry_run or _retire(version, folder, root / "staging"):
                 removed.append(f"version without an alias: {version} ({version.digest})")
+    return removed
+
+
+def _old_features(root: Path, keep: int | None, grace: float, dry_run: bool) -> list[str]:
+    """Take away all but the `keep` newest networks of each name: only the newest is ever loaded."""
+    removed = []
+    for series in sorted((root / "features").glob("*")) if keep is not None else []:
+        for number in numbers(series)[: -(keep or 1)]:
+            with alone(series / str(number)) as free:
+                if not free or time.time() - _last_change(series / str(number)) < grace:
+                    continue
+                removed.append(f"older network of features: {series.name}, number {number}")
+                if not dry_run:
+                    _discard(series / str(number), root / "staging")
     return removed
 
 

@@ -37,7 +37,7 @@ from registry.disk import (
 from registry.errors import DamagedError
 from registry.heads import SERIES, check_place, head_of, heads, set_head
 from registry.history import GAP, LOST, STANDS_FOR, Event, aliases_in, append, follows, read_log
-from registry.maintenance import extras, version_problems
+from registry.maintenance import extras, feature_problems, version_problems
 
 __all__ = ["repair_store"]
 
@@ -79,6 +79,8 @@ class _Repair:
                 for number, why in self._damaged(name, series):
                     self._aside(self._place(name, series, number), why, series)
             self._extras_aside(name)
+        for found in feature_problems(self.root):
+            self._aside(self.root / found.name / str(found.version), f"{found.problem}; `registry pull` makes it again")
         for name in names:
             for series in SERIES:
                 self._bring_back(name, series)

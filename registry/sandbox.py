@@ -16,13 +16,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from registry.errors import UnsafeError
-from registry.manifest import Signature
+from registry.manifest import Graph, Signature
 
-__all__ = ["remember", "try_model", "try_once"]
+__all__ = ["remember", "remember_network", "try_model", "try_network_once", "try_networks", "try_once"]
 
 MEMORY, SECONDS = 512 * 2**20, 10  # bytes beyond what the libraries take; of the processor, and of the clock
 NETWORKS = ("encoder.onnx", "decoder.onnx")
@@ -30,28 +30,46 @@ BATCHES = (1, 3)  # a file made for one row shows itself
 
 
 def try_once(files: Mapping[str, bytes], signature: Signature) -> None:
-    """`try_model`, unless it was done (or the model was made) on this machine.  Raises `UnsafeError`."""
-    if not _mark(files).exists():
+    """`try_networks` of a model, unless it was done (or the model was made) on this machine.  Raises `UnsafeError`."""
+    if not _mark(_networks(files)).exists():
         try_model(files, signature)
         remember(files)
 
 
+def try_model(files: Mapping[str, bytes], signature: Signature) -> None:
+    """`try_networks` of a model's encoder and decoder.  Raises `UnsafeError`."""
+    graphs = (signature.encoder, signature.decoder)
+    try_networks([(name, files[name], graph) for name, graph in zip(NETWORKS, graphs, strict=True)])
+
+
 def remember(files: Mapping[str, bytes]) -> None:
     """Note that these networks were tried.  Without a place to note it, they are tried again next time."""
+    remember_network(*_networks(files))
+
+
+def try_network_once(name: str, data: bytes, graph: Graph) -> None:
+    """`try_networks` of a single one, unless it was done (or it was made) on this machine.  Raises `UnsafeError`."""
+    if not _mark([data]).exists():
+        try_networks([(name, data, graph)])
+        remember_network(data)
+
+
+def remember_network(*networks: bytes) -> None:
+    """As `remember`."""
     try:
-        _mark(files).parent.mkdir(parents=True, exist_ok=True)
-        _mark(files).touch()
+        _mark(networks).parent.mkdir(parents=True, exist_ok=True)
+        _mark(networks).touch()
     except OSError:  # a read-only home: trying again is only slower
         return
 
 
-def try_model(files: Mapping[str, bytes], signature: Signature) -> None:
-    """Open and run both networks in a child process.  Raises `UnsafeError` for more memory or time than allowed, a wrong
-    answer, or a file that onnxruntime cannot open.
+def try_networks(networks: Sequence[tuple[str, bytes, Graph]]) -> None:
+    """Open and run networks (name, bytes, what goes in and out) in a child process.
+
+    Raises `UnsafeError` for more memory or time than allowed, a wrong answer, or a file that onnxruntime cannot open.
     """
-    sizes = [len(files[name]) for name in NETWORKS]
-    header = {"signature": signature.model_dump(mode="json"), "sizes": sizes, "seconds": SECONDS}
-    sent = json.dumps(header).encode() + b"\n" + b"".join(files[name] for name in NETWORKS)
+    told = [{"name": name, "size": len(data), "graph": graph.model_dump(mode="json")} for name, data, graph in networks]
+    sent = json.dumps({"networks": told, "seconds": SECONDS}).encode() + b"\n" + b"".join(data for _, data, _ in networks)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
     try:
         done = subprocess.run(
@@ -69,8 +87,12 @@ def try_model(files: Mapping[str, bytes], signature: Signature) -> None:
     )
 
 
-def _mark(files: Mapping[str, bytes]) -> Path:
-    whole = hashlib.sha256(b"".join(hashlib.sha256(files[name]).digest() for name in NETWORKS)).hexdigest()
+def _networks(files: Mapping[str, bytes]) -> list[bytes]:
+    return [files[name] for name in NETWORKS]
+
+
+def _mark(networks: Sequence[bytes]) -> Path:
+    whole = hashlib.sha256(b"".join(hashlib.sha256(data).digest() for data in networks)).hexdigest()
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "vae-registry" / "tried" / whole
 
@@ -98,12 +120,11 @@ def _main() -> int:
 
     sent = sys.stdin.buffer
     header = json.loads(sent.readline())
-    signature = Signature.model_validate(header["signature"])
-    files = [sent.read(size) for size in header["sizes"]]
+    networks = [(told["name"], sent.read(told["size"]), Graph.model_validate(told["graph"])) for told in header["networks"]]
     rng = np.random.default_rng(0)
     _limit(header["seconds"])
     try:
-        for name, data, graph in zip(NETWORKS, files, (signature.encoder, signature.decoder), strict=True):
+        for name, data, graph in networks:
             session = open_session(data, name, graph, ["CPUExecutionProvider"], threads=1)
             for count in BATCHES:
                 inputs = [

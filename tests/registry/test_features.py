@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
+import multiprocessing
+import shutil
 import subprocess
 import sys
 from contextlib import redirect_stdout
@@ -10,15 +13,19 @@ from contextlib import redirect_stdout
 import numpy as np
 import pytest
 
+from registry import sandbox
 from registry.commands import app
 from registry.console import run
+from registry.disk import seal, sha256
 from registry.errors import DamagedError, NotFoundError, RegistryError, UnsafeError
-from registry.features import FeatureModel, load_features, publish_features
+from registry.features import FeatureModel, feature_folders, load_features, publish_features
 from registry.store import Store
 from tests.registry.helpers import publish
+from tests.registry.hostile import greedy_encoder
 from tests.registry.test_imports import HEAVY, imported
 
 torch = pytest.importorskip("torch")
+SPAWN = multiprocessing.get_context("spawn")
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +99,85 @@ def test_what_is_not_there_is_damaged_or_lies(store, tmp_path):
     (folder / "1" / "model.onnx").write_bytes(data[:-1])
     with pytest.raises(DamagedError, match="sha256"):
         load_features(registry=tmp_path)
+
+
+@pytest.fixture
+def copied(store, tmp_path):
+    """A store of its own, with the network once."""
+    good = load_features(registry=store)
+    publish_features(good.record, good._data, tmp_path / "own")
+    return tmp_path / "own"
+
+
+def pull_together(root, other, start):
+    good = load_features(registry=other)
+    start.wait(60)
+    publish_features(good.record, good._data, root)
+
+
+def test_two_who_pull_at_once_store_it_once(store, tmp_path):
+    start = SPAWN.Barrier(2)
+    both = [SPAWN.Process(target=pull_together, args=(tmp_path / "new", store, start)) for _ in range(2)]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join(120)
+    assert [each.exitcode for each in both] == [0, 0]
+    assert [folder.name for folder in feature_folders(tmp_path / "new")] == ["1"] and Store(tmp_path / "new").verify() == []
+
+
+def test_it_is_tried_in_a_child_once_a_machine(copied, monkeypatch, tmp_path):
+    """The sandbox's 512 MB and 10 s are plenty: it takes less than 48 MB and half a second."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    tried, try_networks = [], sandbox.try_networks
+
+    def recorded(networks):
+        tried.append(networks)
+        try_networks(networks)
+
+    monkeypatch.setattr(sandbox, "try_networks", recorded)
+    assert load_features(registry=copied).encode(pictures()).shape == (3, 1792)
+    load_features(registry=copied)
+    assert len(tried) == 1
+    folder = copied / "features" / "other" / "1"
+    folder.mkdir(parents=True)
+    network = greedy_encoder("plain")
+    record = load_features(registry=copied).record.model_copy(update={"name": "other", "sha256": sha256(network)})
+    (folder / "model.onnx").write_bytes(network)
+    (folder / "record").write_bytes(seal(record.model_dump(mode="json")))
+    with pytest.raises(UnsafeError):
+        load_features("other", registry=copied)
+    assert len(tried) == 2
+
+
+def test_verify_gc_list_and_repair_know_it(copied, cli_of):
+    good, store = load_features(registry=copied), Store(copied)
+    rows = json.loads(cli_of(copied, "list", "--features", "--json"))
+    assert [(row["name"], row["version"], row["dimensions"]) for row in rows] == [("efficientnet_lite0", 1, 1792)]
+    assert "Apache-2.0" in cli_of(copied, "list", "--features")
+    series = copied / "features" / "efficientnet_lite0"
+    shutil.copytree(series / "1", series / "2")
+    assert store.gc(grace=0) == [] and store.gc(keep=1) == []
+    assert store.gc(grace=0, keep=1) == ["older network of features: efficientnet_lite0, number 1"]
+    assert [folder.name for folder in feature_folders(copied)] == ["2"] and store.verify() == []
+    (series / "2" / "model.onnx").write_bytes(good._data[:-1])
+    (found,) = store.verify()
+    assert (found.name, found.version) == ("features/efficientnet_lite0", 2) and "sha256" in found.problem
+    assert len(store.repair()) == 1 and store.verify() == [] and feature_folders(copied) == []
+    publish_features(good.record, good._data, copied)
+    assert load_features(registry=copied).record == good.record
+
+
+@pytest.fixture
+def cli_of(monkeypatch, capsys):
+    def call(root, *arguments):
+        monkeypatch.setattr(sys, "argv", ["registry", *arguments, "--registry", str(root)])
+        with pytest.raises(SystemExit) as ended:
+            run(app)
+        assert not ended.value.code
+        return capsys.readouterr().out
+
+    return call
 
 
 def test_weights_that_are_not_installed_are_one_line_that_says_how(tmp_path):
