@@ -127,6 +127,8 @@ class AskTell(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any]:
         """A point, as the configuration of a `TrialActor`."""
+        if self.refused is not None:
+            raise self.refused
         trial, spec = self._ask()
         settle(self.journal)
         self.trials[trial_id] = trial, spec
@@ -183,12 +185,14 @@ class AskTell(Searcher):
 
     @contextlib.contextmanager
     def _ending_where_the_store_is_away(self) -> Iterator[None]:
-        """What could not be stored or fetched is not told: the search ends, and goes on from there when the store answers."""
+        """What could not be fetched is not told: no other trial is asked for, and a resume goes on from there.
+
+        Raising would not do: Tune logs what a searcher raises when a trial ends, and goes on.
+        """
         try:
             yield
         except AwayError as error:
             self.refused = UserError(f"{error}; nothing is lost: go on with --resume {self.record.name} when it answers")
-            raise
 
     def _show(self, spec: TrialSpec) -> None:
         """What can be watched of a running trial comes here now and then; one that does not come is no reason to stop."""
@@ -231,6 +235,8 @@ def search(folder: StudyFolder, space: LoadedSpace, optuna_study: optuna.Study, 
     searcher = AskTell(optuna_study, folder, _spec_maker(folder, space), events)
     try:
         _tuner(folder, searcher, left).fit()
+        if searcher.refused is not None:
+            raise searcher.refused
     except TuneError as error:  # Tune wraps what a callback raises into text; a full disk is the user's to fix
         if searcher.refused is not None:
             raise searcher.refused from None

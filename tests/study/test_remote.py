@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -99,3 +100,32 @@ def test_a_study_that_the_plan_refuses_leaves_nothing_in_the_store(tmp_path: Pat
     assert Mirror(tmp_path / "s", below(bucket, "s")).there() == {}
     taken = call(tmp_path, "--resume", "s", "--out", bucket)
     assert (taken.returncode, taken.stderr) == (2, f"error: {bucket}/s is not a study: it has no study.json\n")
+
+
+@pytest.mark.slow
+def test_a_store_that_goes_away_stops_the_search_in_one_line_and_nothing_is_lost(tmp_path: Path, data_folder: Path) -> None:
+    store, away, machine = tmp_path / "store", tmp_path / "away", tmp_path / "machine"
+    store.mkdir()
+    places = ("--data", data_folder, "--registry", machine / "registry", "--no-dashboard")
+    rest = ("--trials", "3", "--name", "s", "--out", store.as_uri(), "--concurrent", "1", *places)
+    search = subprocess.Popen(
+        [sys.executable, "-m", "study.run", *SMALL, *map(str, rest)],
+        cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "VAE_RUNS": str(machine / "runs"), "VAE_SCRATCH": str(machine / "scratch")},
+    )  # fmt: skip
+    deadline = time.monotonic() + 240
+    while not list(store.glob("s/models/*")) and search.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    store.rename(away)
+    store.write_text("not a folder")
+    _, errors = search.communicate(timeout=300)
+    assert search.returncode == 2 and errors.count("\n") == 1, errors
+    assert errors.startswith("error: the store at file://") and "go on with --resume s when it answers" in errors
+    store.unlink()
+    away.rename(store)
+    resumed = call(machine, "--resume", "s", *places)
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    folder = StudyFolder(machine / "runs" / "s")
+    check_whole(folder)
+    ended = [trial for trial in load_optuna_study(folder).trials if outcome_of(trial) is not None]
+    assert len(ended) == 3, "every suggestion once"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from models.errors import UserError
 from study.config import TrialConfig
 from study.records.folder import StudyFolder, checkpoint_path, history_path, model_path
 from study.records.live import live_path
@@ -98,9 +99,9 @@ def test_a_trial_whose_result_does_not_come_is_not_told_and_tried_again(tmp_path
         result = {"final": True, "done": True, "outcome": json.dumps(ended.record())}
     else:
         result = {AWAY: "the store cannot be used", "final": True, "done": True}
-    with pytest.raises(AwayError):
-        searcher.on_trial_complete("a", result)
-    assert "go on with --resume s" in str(searcher.refused)
+    searcher.on_trial_complete("a", result)
+    with pytest.raises(UserError, match="go on with --resume s when it answers"):
+        searcher.suggest("b")
     reconcile(optuna_study, folder.record)
     states = [(trial.state.name, trial.user_attrs.get("retry_of")) for trial in optuna_study.get_trials()]
     assert states == [("FAIL", None), ("WAITING", 0)] and finished_trials(optuna_study) == []
