@@ -79,6 +79,9 @@ def rank(
     by_vae = model is not None or score is not None
     if by_vae and (views is not None or crop):
         raise UserError("--views and --crop are for rankings without a VAE: leave out --model and --score")
+    for option, target in (("--out", out), ("--copy-top", copy_top)):
+        if target is not None and target.resolve() == folder.resolve():  # what is marked as output is never ranked again
+            raise UserError(f"{option} must be another folder than the pictures', but both are {folder}")
     unnamed, out = out is None, out or _default_out(folder)
     left_out = () if exclude is None else listed(exclude, "odd")
     if by_vae:

@@ -354,6 +354,13 @@ class TestCommand:
         again = self.run(folder, "--out", tmp_path / "x", "--views", "pixels", "--exclude", tmp_path / "marks.csv", "--json")
         assert len(json.loads(again.stdout)["pictures"]) == 63, "neither what was marked odd nor the page's own files"
 
+    @pytest.mark.parametrize("option", ["--out", "--copy-top"])
+    def test_the_pictures_own_folder_is_no_place_for_output(self, tmp_path, option):
+        folder = folder_of(tmp_path / "in", 5)
+        done = self.run(folder, "--views", "pixels", option, folder / ".." / "in")
+        assert done.returncode == 2 and done.stderr.count("\n") == 1 and f"{option} must be another folder" in done.stderr
+        assert len(list(folder.iterdir())) == 5, "it can be ranked again"
+
     def test_names_with_line_breaks_stay_on_one_line(self, tmp_path):
         folder = folder_of(tmp_path / "in", 5)
         (folder / "00.png").rename(folder / "two\nlines.png")
