@@ -12,9 +12,11 @@ A kill in between leaves a store that is less damaged: the next repair goes on.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+from collections.abc import Collection
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -45,7 +47,7 @@ STORE, FORMAT = "store.json", 1
 
 
 class Moved(NamedTuple):
-    """A folder that was moved aside although its record is whole: it belongs somewhere else."""
+    """A folder in quarantine whose record is whole: it may belong somewhere else."""
 
     path: Path
     series: str
@@ -60,13 +62,12 @@ def repair_store(root: Path) -> list[str]:
 
 
 class _Repair:
-    """One run.  said: what it did; moved: what may belong elsewhere."""
+    """One run.  said: what it did."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.aside = root / "quarantine" / datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
         self.said: list[str] = []
-        self.moved: list[Moved] = []
 
     def all(self) -> list[str]:
         self._store_file()
@@ -77,14 +78,15 @@ class _Repair:
             self._head_aside(name)
             for series in SERIES:
                 for number, why in self._damaged(name, series):
-                    self._aside(self._place(name, series, number), why, series)
+                    self._aside(self._place(name, series, number), why)
             self._extras_aside(name)
         for found in feature_problems(self.root):
             self._aside(self.root / found.name / str(found.version), f"{found.problem}; `registry pull` makes it again")
+        moved = _in_quarantine(self.root)
         for name in names:
-            for series in SERIES:
-                self._bring_back(name, series)
+            self._bring_back(name, "log", moved)
             self._write_gaps(name)
+            self._bring_back(name, "versions", moved, self._known_gone(name))
             self._write_losses(name)
             self._raise_head(name)
         if self.said and self.aside.exists():
@@ -140,32 +142,24 @@ class _Repair:
             for extra in extras(name, folder / str(number)):
                 self._aside(folder / str(number) / extra, f"{name}@{number} had a file that was not published: {extra}")
 
-    def _aside(self, path: Path, why: str, series: str = "") -> None:
-        """Move it to the quarantine, and note it where its record is whole."""
+    def _aside(self, path: Path, why: str) -> None:
+        """Move it to the quarantine."""
         target = self.aside / path.relative_to(self.root)
         make_folder(target.parent)
         os.rename(path, target)
         sync_folder(path.parent)
         sync_folder(target.parent)
         self.said.append(f"{path.relative_to(self.root)} is in {target.relative_to(self.root)}: {why}")
-        if series:
-            try:
-                record = unseal(target / SERIES[series])
-                self.moved.append(
-                    Moved(target, series, str(record["name"]), int(record["number"]), digest_of(target / SERIES[series]))
-                )
-            except (DamagedError, KeyError, ValueError, TypeError):
-                return
 
     # ------------------------------------------------------------------ back
 
-    def _bring_back(self, name: str, series: str) -> None:
+    def _bring_back(self, name: str, series: str, moved: list[Moved], gone: Collection[int] = ()) -> None:
         """Put records that stood elsewhere into their own places, newest first: each names the one before it."""
         for number in reversed(range(1, self._last(name, series) + 1)):
             place = self._place(name, series, number)
-            if place.exists() or (expected := self._expected(name, series, number)) is None:
+            if number in gone or place.exists() or (expected := self._expected(name, series, number)) is None:
                 continue
-            for each in self.moved:
+            for each in moved:
                 if each[1:] == (series, name, number, expected) and self._copied_back(each, place):
                     self.said.append(
                         f"{place.relative_to(self.root)} is back in its place, from {each.path.relative_to(self.root)}"
@@ -209,6 +203,10 @@ class _Repair:
             append(name, self.root, partial(_always, record))
             self.said.append(f"{name}@{number} is lost{self._pointing(name, number)}")
 
+    def _known_gone(self, name: str) -> set[int]:
+        log = read_log(name, self.root / "models" / name / "log")
+        return {event.version for event in log if event.kind in ("retired", LOST)}
+
     def _pointing(self, name: str, number: int) -> str:
         log = read_log(name, self.root / "models" / name / "log")
         aliases = [alias for alias, at in aliases_in(log).items() if at == number]
@@ -243,6 +241,17 @@ class _Repair:
             return str(digest)
         after = self._record(name, series, number + 1)
         return unseal(after).get("previous") if after.exists() else None
+
+
+def _in_quarantine(root: Path) -> list[Moved]:
+    """Of this repair and of earlier ones, which may have been killed."""
+    found = []
+    for path in sorted(root.glob("quarantine/*/models/*/*/*")):
+        if (series := path.parent.name) in SERIES:
+            with contextlib.suppress(DamagedError, KeyError, ValueError, TypeError):
+                record = unseal(path / SERIES[series])
+                found.append(Moved(path, series, str(record["name"]), int(record["number"]), digest_of(path / SERIES[series])))
+    return found
 
 
 def _always(record: dict[str, Any], log: list[Event]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ ACTIONS = {
     "promote": lambda store: store.set_alias("tiny", 2, "champion", expect=1),
     "annotate": lambda store: store.annotate(store.resolve("tiny", 1), description="new", tags={"a": "b"}),
     "gc": lambda store: store.gc(grace=0, keep=1),
+    "repair": lambda store: store.repair(),
     "import": lambda store: import_bundle(store, store.root.parent / "bundle.tar", "imported"),
 }
 CHANGES = {"os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.link", "os.symlink", "os.truncate"}

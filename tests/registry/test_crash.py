@@ -13,6 +13,7 @@ from registry.bundle import export_bundle, import_bundle
 from registry.errors import NotFoundError
 from registry.store import Store
 from tests.registry.helpers import FILES, manifest, publish
+from tests.registry.test_structure import exchange, filled
 
 REPOSITORY = Path(__file__).parents[2]
 CUTS = pytest.mark.parametrize("cut", [[], ["--power-cut"]], ids=["kill", "power-cut"])
@@ -120,6 +121,24 @@ def test_gc(template, tmp_path, cut):
         assert [event.version for event in store.events("tiny") if event.kind == "retired"] == [2]
         assert_next_command_works(store, place, f"versions {numbers}")
     assert outcomes == sorted(outcomes, reverse=True) and outcomes[0] == 3 and outcomes[-1] == 2
+
+
+@CUTS
+def test_repair(tmp_path, cut):
+    """Killed anywhere, the next repair goes on: nothing is deleted, and what could be had again still is."""
+    damaged = filled(tmp_path / "template")
+    exchange(damaged.root / "models/tiny/versions/2", damaged.root / "models/tiny/versions/3")
+    shutil.rmtree(damaged.root / "models/tiny/log/2")
+    (damaged.root / "models/other/versions/1/card.md").write_bytes(b"another card")
+    (damaged.root / "store.json").write_bytes(b"")
+    stores = killed_stores("repair", damaged.root, tmp_path, cut)
+    for place, store in stores:
+        store.repair()
+        assert store.repair() == [] and store.verify() == [], place
+        assert store.numbers("tiny") == [1, 2, 3, 4] and len(store.versions("tiny")) == 4
+        assert len(list(store.root.glob("quarantine/*/models/other/versions/1/card.md"))) == 1
+        assert_next_command_works(store, place, "repaired")
+    assert len(stores) > 40
 
 
 @pytest.mark.slow  # its steps are those of a publish; bundles are read before any of them
