@@ -116,6 +116,9 @@ def main(
     models = None if dry_run else registry_place(registry)
     given = {key: value for key, value in ctx.params.items() if _was_given(ctx, key)}
     if space is None:
+        from study.search.resume import check_given
+
+        check_given(given, extend=extend is not None)
         folder = _begun(asked[0], runs, remote)
         _continue(folder, given, dry_run=dry_run)
     elif resume_if_exists and _is_begun(_named(name), runs, remote):
@@ -189,10 +192,9 @@ def _begin(folder: StudyFolder, request: Request, *, dry_run: bool) -> None:
 
 def _continue(folder: StudyFolder, given: dict[str, Any], *, dry_run: bool) -> None:
     """Apply what `--resume` or `--extend` may change; say what is left to do."""
-    from study.search.resume import check_given, continued
+    from study.search.resume import continued
 
     extend = "extend" in given
-    check_given(given, extend=extend)
     more = given.get("trials") or folder.space().budget(folder.record.budget_name).trials if extend else None
     record = continued(folder, given, more)
     if record != folder.record and not dry_run:

@@ -60,8 +60,12 @@ class StoreMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.published)
     @rule(alias=ALIASES)
     def take_away(self, alias):
-        self.store.set_alias("tiny", None, alias)
-        self.aliases.pop(alias, None)
+        if alias in self.aliases:
+            self.store.set_alias("tiny", None, alias)
+            del self.aliases[alias]
+        else:
+            with pytest.raises(NotFoundError):
+                self.store.set_alias("tiny", None, alias)
 
     @precondition(lambda self: self.published)
     @rule(number=NUMBERS, key=st.sampled_from("ab"), value=st.one_of(st.none(), st.text(max_size=5)))
