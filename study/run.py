@@ -48,7 +48,9 @@ def main(
     space: Annotated[str | None, typer.Option(help="What to search: a file in study/spaces, or around_RECIPE.")] = None,
     show_list: Annotated[bool, typer.Option("--list", help="Show all spaces with their metrics and budgets.")] = False,
     trials: Annotated[int | None, typer.Option(min=1, help="How many trials (default: the budget's).")] = None,
-    budget: Annotated[str | None, typer.Option(help="smoke, laptop or full (default: full with a GPU, else laptop).")] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="One of the space's, as smoke, laptop, full (default: full with a GPU, else laptop).")
+    ] = None,
     metrics: Annotated[str | None, typer.Option(help="Searched metrics, e.g. recon,mig (default: the space's).")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Root of all randomness.")] = 0,
     replicates: Annotated[int, typer.Option(min=1, help="Seeds trained for every trial; metrics are their medians.")] = 1,

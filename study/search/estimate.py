@@ -67,7 +67,8 @@ def describe(record: StudyRecord, dataset: Dataset, *, chosen: bool, measure: bo
         lines.append(f"begins    with {front} points of {name}'s front{knows}")
     if not chosen:
         why = "there is a GPU" if record.gpus_per_trial else "there is no GPU here"
-        lines.append(f"          chosen because {why}; change it with --budget smoke, laptop or full, and --trials")
+        budgets = ", ".join(load_space(record.space).space.budgets)
+        lines.append(f"          chosen because {why}; change it with --budget ({budgets}) and --trials")
     if measure:
         cost = estimate(record, dataset)
         lines.append(

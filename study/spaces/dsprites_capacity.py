@@ -29,6 +29,9 @@ SPACE = Space(
     budgets={
         "smoke": Budget(trials=3, steps=120, points=1_000, purpose="see every step work; the models are worthless"),
         "laptop": Budget(trials=16, steps=2_200, points=15_000, purpose="a first look at the trade-off on two CPU cores"),
+        "overnight": Budget(
+            trials=32, steps=40_000, points=15_000, purpose="eight hours of two CPU cores, towards the published models"
+        ),
         "full": Budget(trials=100, steps=100_000, points=15_000, purpose="the length of Burgess et al.'s annealing, on GPUs"),
     },
     start=(

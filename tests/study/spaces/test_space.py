@@ -24,7 +24,7 @@ def space(request: pytest.FixtureRequest) -> LoadedSpace:
 def test_declares_what_a_study_needs(space: LoadedSpace) -> None:
     assert space.space.purpose
     assert "\n" not in space.space.purpose
-    assert set(space.space.budgets) == {"smoke", "laptop", "full"}
+    assert {"smoke", "laptop", "full"} <= set(space.space.budgets) <= {"smoke", "laptop", "overnight", "full"}
     assert space.space.budgets["smoke"].trials <= 3
     assert all(direction(metric) in ("minimize", "maximize") for metric in (*space.space.metrics, *space.space.also))
 
@@ -66,7 +66,7 @@ def test_a_point_out_of_range_says_rule_and_value() -> None:
 def test_an_unknown_space_or_budget_lists_the_choices() -> None:
     with pytest.raises(UserError, match=r"unknown space 'nothing': choose one of .*dsprites_capacity"):
         load_space("nothing")
-    with pytest.raises(UserError, match=r"unknown budget 'huge': space dsprites_capacity has smoke, laptop, full"):
+    with pytest.raises(UserError, match=r"unknown budget 'huge': space dsprites_capacity has smoke, laptop, overnight, full"):
         load_space("dsprites_capacity").budget("huge")
 
 
