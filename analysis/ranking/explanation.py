@@ -94,8 +94,8 @@ def _explain_one(codec: Codec, images: Images, ranking: Ranking, row: int, usual
     mu = ranking.batch.mu[[row]].astype(np.float32)
     reconstruction = codec.decode(mu)[0]
     difference = np.abs(images[np.array([row])][0] / np.float32(255) - reconstruction)
-    parts, rest = ranking.scores.parts, ranking.scores.rest
-    leading = None if parts is None else np.argsort(-parts[row])
+    parts, rest, naming = ranking.scores.parts, ranking.scores.rest, ranking.scores.naming
+    leading = None if naming is None else np.argsort(-naming[row])
     top = None if leading is None else int(leading[0])
     return Explanation(
         row=row,

@@ -121,7 +121,7 @@ def rank_batch(
     n = len(pictures)
     batch, context, calibration = _with_reference(pictures, reference, generator)
     scores = score_batch(score, batch, context)
-    mine = Scores(*(None if array is None else array[:n] for array in (scores.values, scores.parts, scores.rest)))  # type: ignore[arg-type]
+    mine = scores.take(np.arange(n))
     low, high = _rank_interval(score, batch, context, n, _affordable(score, n, resamples), generator)
     p_values = None if calibration is None else conformal(mine.values, scores.values[calibration])
     stand_out = stands_out(mine.values) if p_values is None else false_discovery_control(p_values, method="bh") <= fdr

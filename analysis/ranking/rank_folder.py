@@ -104,11 +104,9 @@ def _facts(
 
 def _entry(pictures: PictureSet, ranking: Ranking, row: int, e: Explanation | None) -> dict[str, Any]:
     entry: dict[str, Any] = {"rank_low": int(ranking.low[row]), "rank_high": int(ranking.high[row]), "view": "latents"}
-    if ranking.scores.parts is not None:
-        entry |= {
-            "leading_latent": int(ranking.scores.parts[row].argmax()),
-            "leading_part": float(ranking.scores.parts[row].max()),
-        }
+    if ranking.scores.naming is not None and ranking.scores.parts is not None:
+        leading = int(ranking.scores.naming[row].argmax())
+        entry |= {"leading_latent": leading, "leading_part": float(ranking.scores.parts[row, leading])}
     if e is None:
         return entry
     told: dict[str, Any] = {"error_ratio": e.error_ratio}

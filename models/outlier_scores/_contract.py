@@ -95,17 +95,29 @@ class Scores:
 
     parts   (n, D), the contribution of each latent, or None
     rest    (n,), what is not in the latents (a reconstruction term); zero for scores of the latents alone
+    alone   (n, D), how unusual each latent is by itself, where parts share what correlated latents say together, or None
     """
 
     values: Floats
     parts: Floats | None = None
     rest: Floats | None = None
+    alone: Floats | None = None
 
     @classmethod
-    def additive(cls, parts: Floats, rest: Floats | None = None) -> Scores:
+    def additive(cls, parts: Floats, rest: Floats | None = None, alone: Floats | None = None) -> Scores:
         """The score that is the sum of its parts."""
         rest = np.zeros(len(parts)) if rest is None else rest
-        return cls(parts.sum(axis=1) + rest, parts, rest)
+        return cls(parts.sum(axis=1) + rest, parts, rest, alone)
+
+    @property
+    def naming(self) -> Floats | None:
+        """(n, D), by which the latent of a picture is named: the largest is the reason."""
+        return self.parts if self.alone is None else self.alone
+
+    def take(self, rows: Rows) -> Scores:
+        """The scores of the pictures `rows`, in that order."""
+        parts, rest, alone = (None if array is None else array[rows] for array in (self.parts, self.rest, self.alone))
+        return Scores(self.values[rows], parts, rest, alone)
 
 
 class Plugin(Protocol):

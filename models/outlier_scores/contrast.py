@@ -20,6 +20,11 @@ from 1 to 0 as its score passes two robust standard deviations above the median 
 weights, twice.
 
 Parts are Shapley values, φᵢ = dᵢ (S⁻¹ d)ᵢ − min(muᵢ²/pᵢ, 4) with d = mu − m (Mayrhofer & Filzmoser 2023); they can be negative.
+They share what correlated latents say together, so a reason is named by each latent alone,
+
+    aᵢ = dᵢ²/sᵢ − dᵢ²/pᵢ      sᵢ = Sᵢᵢ without the prior's share: the marginal part, minus what it is among pictures in general
+
+which is zero where the batch is as varied as the population.  How often that is the right latent: `analysis/results`.
 """
 
 from __future__ import annotations
@@ -48,8 +53,10 @@ def score(batch: Batch, context: Rows) -> Scores:
     parts = (batch.mu - centre) ** 2 / variance - _expected(batch, variance)
     for _ in range(ROUNDS):
         weights = _membership(parts.sum(axis=1)[context])
-        parts = _contrast(batch, *_moments(batch, context, weights))
-    return Scores.additive(parts)
+        mean, covariance = _moments(batch, context, weights)
+        parts = _contrast(batch, mean, covariance)
+    own = np.maximum(np.diag(covariance) - 1 / _members(weights), TINY)
+    return Scores.additive(parts, alone=(batch.mu - mean) ** 2 * (1 / own - 1 / np.maximum(1, own)))
 
 
 def _membership(scores: Floats) -> Floats:
@@ -66,7 +73,12 @@ def _moments(batch: Batch, context: Rows, weights: Floats) -> tuple[Floats, Floa
     d = mu - mean
     scatter = d.T @ (d * weights[:, None]) + np.eye(mu.shape[1])
     noise = np.median(batch.variance[context], axis=0)
-    return mean, scatter / max(total, 2.0) + np.diag(noise)
+    return mean, scatter / _members(weights) + np.diag(noise)
+
+
+def _members(weights: Floats) -> float:
+    """How many pictures S is made of, at least 2."""
+    return max(float(weights.sum()), 2.0)
 
 
 def _contrast(batch: Batch, mean: Floats, covariance: Floats) -> Floats:

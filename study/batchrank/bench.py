@@ -103,20 +103,23 @@ class Bench:
         if not drawn.odd.any():
             return row
         row |= {"found": float(alarms[drawn.odd].mean()), **ranking_quality(scores.values, drawn.odd)}
-        if scores.parts is not None and target is not None:
-            named = scores.parts.argmax(axis=1) == target
+        if scores.naming is not None and target is not None:
+            named = scores.naming.argmax(axis=1) == target
             row |= {"explanation_hit": float(named[drawn.odd].mean()), "ordinary_hit": float(named[~drawn.odd].mean())}
         return row
 
     def _target(self, cell: Cell) -> tuple[int | None, float]:
-        """The latent that knows most about the cell's factor, and the chance of naming it among the active ones."""
+        """The active latent that knows most about the cell's factor, and the chance of naming it among those.
+
+        Not the one of all: a dead latent can follow a factor without noise, at a size that the decoder does not see.
+        """
         subject, encoding = self.sample.subjects[cell.subject], self.sample.encoding
         if subject.factor is None:
             return None, float("nan")
         part = np.flatnonzero(subject.values >= 0)
         information = mutual_information(encoding.mu[part], subject.values[part][:, None])[:, 0]
-        active = int((encoding.mu.var(axis=0) > 0.01).sum())  # Burda et al. 2016
-        return int(information.argmax()), 1 / max(active, 1)
+        active = encoding.mu.var(axis=0) > 0.01  # Burda et al. 2016
+        return int(np.where(active, information, -1).argmax()), 1 / max(int(active.sum()), 1)
 
     def _scorer(self, method: str) -> Callable[[Drawn], Scores]:
         if method == "random":
@@ -142,13 +145,9 @@ class Bench:
         chunks = [np.arange(s, min(s + CHUNK, len(self.sample))) for s in range(0, len(self.sample), CHUNK)]
         scores = [score_batch(method, self.sample.batch(rows, asked)) for rows in chunks]
         values = np.concatenate([s.values for s in scores])
-        parts = None if scores[0].parts is None else np.concatenate([s.parts for s in scores if s.parts is not None])
-        return Scores(values, parts)
+        naming = None if scores[0].naming is None else np.concatenate([s.naming for s in scores if s.naming is not None])
+        return Scores(values, naming)
 
 
 def _looked_up(scores: Scores) -> Callable[[Drawn], Scores]:
-    def look_up(drawn: Drawn) -> Scores:
-        parts: Floats | None = None if scores.parts is None else scores.parts[drawn.rows]
-        return Scores(scores.values[drawn.rows], parts)
-
-    return look_up
+    return lambda drawn: scores.take(drawn.rows)

@@ -23,10 +23,10 @@ def look(seen: Seen, context: Rows) -> Look:
     assert seen.codes is not None
     scores = score_batch(DEFAULT_SCORE, seen.codes, context)
     middle = np.median(scores.values[context])
-    return Look(np.exp(np.clip((scores.values - middle) / 2, -300, 300)), parts=scores.parts)
+    return Look(np.exp(np.clip((scores.values - middle) / 2, -300, 300)), parts=scores.naming)
 
 
 def reason(seen: Seen, look: Look, row: int) -> str:
-    """The latent with the largest part."""
+    """The latent that is the most unusual by itself."""
     assert look.parts is not None
     return f"unusual to the model, most in latent {int(look.parts[row].argmax())}"

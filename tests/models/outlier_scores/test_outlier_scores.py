@@ -143,8 +143,27 @@ def test_a_dead_latent_hardly_matters(name):
 
 @pytest.mark.parametrize("name", ["contrast", "robust_z"])
 def test_the_odd_latent_gets_the_largest_part(name):
-    parts = score_batch(name, with_odd()).parts
-    assert parts is not None and parts[39].argmax() == 0
+    scores = score_batch(name, with_odd())
+    assert scores.parts[39].argmax() == scores.naming[39].argmax() == 0
+
+
+def test_a_reason_is_the_latent_that_the_batch_agrees_on_whatever_it_is_correlated_with():
+    """Latent 1 is as varied as the population and tied to latent 2; only latent 0 is what the batch has in common."""
+    generator = np.random.default_rng(0)
+    free = generator.standard_normal(100)
+    mu = np.stack([0.1 * generator.standard_normal(100), free, free + 0.05 * generator.standard_normal(100)], axis=1)
+    mu[0] = 0.4, 1, 0.2
+    scores = score_batch("contrast", Batch(mu, np.full_like(mu, -6.0)))
+    assert scores.naming[0].argmax() == 0 and scores.parts[0].argmax() != 0
+    assert scores.naming[:, 1].max() < 1
+
+
+def test_the_named_part_by_hand():
+    """Weights are nearly 1: m = 0, S = 2/4 + 1/4 of the prior + .25; a = d² (1/.75 − 1)."""
+    mu = np.array([[-1.0], [1.0], [0.0], [0.0]])
+    scores = score_batch("contrast", Batch(mu, np.full_like(mu, np.log(0.25))))
+    np.testing.assert_allclose(scores.naming, mu**2 * (1 / 0.75 - 1), rtol=0.05)
+    np.testing.assert_array_equal(scores.take(np.array([1])).naming, scores.naming[[1]])
 
 
 def test_a_picture_as_extreme_as_the_population_allows_is_not_odd_by_contrast():
@@ -211,7 +230,7 @@ def test_bad_input_is_one_clear_line():
 def test_additive_scores_are_complete_and_finite_for_any_posterior(mu, logvar, name):
     scores = score_batch(name, Batch(mu, np.full_like(mu, logvar)))
     assert scores.parts is not None and scores.rest is not None
-    assert np.isfinite(scores.values).all()
+    assert np.isfinite(scores.values).all() and np.isfinite(scores.naming).all()
     total = scores.parts.sum(axis=1) + scores.rest
     assert (np.abs(total - scores.values) <= 1e-6 * np.maximum(1, np.abs(scores.values))).all()
 

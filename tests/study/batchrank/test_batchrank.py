@@ -58,6 +58,15 @@ class PixelCodec:
         return np.clip(z * 0.274 + MEAN, 0, 1).reshape(-1, 1, 1, 3).astype(np.float32)
 
 
+class WithDeadLatent(PixelCodec):
+    """Latent 0 is a thousandth of the first pixel; the first three, with some noise, come after it."""
+
+    def encode(self, images, condition=None):
+        mu, logvar = super().encode(images)
+        noisy = mu + 0.2 * np.random.default_rng(0).standard_normal(mu.shape)
+        return np.hstack([mu[:, :1] / 1000, noisy]).astype(np.float32), np.hstack([0 * mu[:, :1], logvar]).astype(np.float32)
+
+
 CONFIG = VAEConfig(image_shape=(1, 1, 3), latent_dim=3)
 
 
@@ -203,6 +212,12 @@ class TestBench:
         turned = list(Bench(sample(PixelCodec(turn=np.pi / 4))).run([Cell("size", 32, 3)], (DEFAULT_SCORE,), batches=40))
         assert self.mean(turned, DEFAULT_SCORE) > 0.9, "contrast does not need disentanglement to rank …"
         assert self.mean(turned, DEFAULT_SCORE, "explanation_hit") < 0.8, "… but to explain"
+
+    def test_a_dead_latent_that_follows_a_factor_is_not_the_right_one(self):
+        """It does so at a size that no decoder sees, and without noise: by information alone it would be."""
+        rows = list(Bench(sample(WithDeadLatent())).run([Cell("size", 32, 3)], (DEFAULT_SCORE,), batches=40))
+        assert self.mean(rows, DEFAULT_SCORE, "explanation_hit") > 0.9
+        assert {row["chance"] for row in rows} == {1 / 3}
 
     def test_a_blind_encoder_is_at_chance(self):
         rows = list(Bench(sample(PixelCodec(blind=True))).run([Cell("size", 32, 3)], (DEFAULT_SCORE,), batches=60))
