@@ -14,7 +14,7 @@ import pandas as pd
 
 from analysis.figures.style import new_figure, say_empty
 from analysis.tables.names import UNITS, find_metric, knob_label, metric_name, number
-from analysis.tables.pairs import arms_of, differences, matched_table, setting_table
+from analysis.tables.pairs import comparisons, differences, matched_table, setting_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,8 +25,7 @@ __all__ = ["forest", "forest_figure"]
 
 def forest_figure(seeds: pd.DataFrame, knob: str, metrics: Sequence[str]) -> Figure:
     """One panel a metric.  seeds: of `analysis.tables.pairs.paired_seeds`."""
-    arms = len(arms_of(seeds))
-    lines = arms * (arms - 1) / 2 * (seeds["setting"].nunique() + 2)
+    lines = len(comparisons(seeds)) * (seeds["setting"].nunique() + 2)
     figure = new_figure(2.6 + 4.4 * len(metrics), 1.4 + 0.23 * lines)
     axes = figure.subplots(1, len(metrics), squeeze=False)[0]
     for ax, metric in zip(axes, metrics, strict=True):

@@ -5,8 +5,11 @@ between two arms of a setting and seed is the knob's doing.  Studies of one grid
 what the other knobs are; in a paired study a knob that only some arms have belongs to the arm.  A seed is compared where both of
 its arms have a usable model; how often they have none is `fates`, for a difference among survivors is not the whole story.
 
+    arm_table        one row a setting and arm: every metric's median over seeds with its interval
     matched_table    one row a metric and two arms: their difference over all settings (`analysis.tables.blocked`)
     setting_table    the same for each setting
+
+Up to four arms are compared each with each; more of them (every objective, say) each with the first.
 """
 
 from __future__ import annotations
@@ -24,11 +27,25 @@ from analysis.tables.crossed import holm
 from analysis.tables.load import Studies, knobs
 from analysis.tables.names import find_metric, knob_label, metric_name, number
 from models.errors import UserError
-from study.records.intervals import mean_interval, share_interval
+from study.records.intervals import mean_interval, median_interval, share_interval
 from study.records.outcome import is_usable
 from study.records.tables import read_table
 
-__all__ = ["arms_of", "chosen_knob", "fates", "matched_table", "matched_verdicts", "pair_up", "paired_seeds", "setting_table"]
+__all__ = [
+    "arm_table",
+    "arms_of",
+    "chosen_knob",
+    "comparisons",
+    "fates",
+    "matched_table",
+    "matched_verdicts",
+    "pair_up",
+    "paired_seeds",
+    "setting_table",
+]
+
+MOST_EACH_WITH_EACH = 4
+"""Arms beyond which all pairs are more than anybody reads: 14 arms have 91."""
 
 COLUMNS = (
     "metric", "from", "to", "difference", "low", "high", "p", "p_holm", "better", "settings", "pairs", "power", "detectable",
@@ -116,6 +133,31 @@ def arms_of(seeds: pd.DataFrame) -> list[Any]:
     return sorted(values) if pd.api.types.is_numeric_dtype(seeds["arm"]) else values
 
 
+def comparisons(seeds: pd.DataFrame) -> list[tuple[Any, Any]]:
+    """(from, to): each arm with each, or where there are many each with the first."""
+    arms = arms_of(seeds)
+    return list(itertools.combinations(arms, 2)) if len(arms) <= MOST_EACH_WITH_EACH else [(arms[0], arm) for arm in arms[1:]]
+
+
+def arm_table(seeds: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    """One row a setting and arm: seeds (those with a usable model) and every metric's `median`, `low`, `high` over them.
+
+    Columns of a metric: its name, then name_low and name_high (`study.records.intervals.median_interval`: the range of fewer
+    than six).  A metric that no seed has is left out.
+    """
+    known = [metric for metric in metrics if metric in seeds and seeds[metric].notna().any()]
+    rows = []
+    for (setting, arm), part in seeds[seeds["usable"]].groupby(["setting", "arm"], sort=False):
+        row: dict[str, Any] = {"setting": setting, "arm": arm, "seeds": len(part)}
+        for metric in known:
+            values = part[metric].dropna().to_numpy(dtype=np.float64)
+            if len(values):
+                found = median_interval(values)
+                row |= {metric: found.median, f"{metric}_low": found.low, f"{metric}_high": found.high}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def differences(seeds: pd.DataFrame, metric: str, low: Any, high: Any) -> dict[Hashable, np.ndarray]:
     """{setting: metric at arm `high` minus at `low`, (seeds,)}, of the seeds that both arms have a usable model of."""
     if metric not in seeds:
@@ -131,17 +173,21 @@ def differences(seeds: pd.DataFrame, metric: str, low: Any, high: Any) -> dict[H
 def matched_table(seeds: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     """One row a metric and two arms: from, to, difference, intervals, p, Holm's p over the metrics, power, what it could detect.
 
-    better: the settings in which `to` is better on average; pairs: seeds compared.  seeds: of `paired_seeds`.
+    better: the settings in which `to` is better on average; pairs: seeds compared.  seeds: of `paired_seeds`.  Of many arms, each
+    compared with the first, Holm's p is over metrics and arms: one of thirteen is likely to stand out by luck.
     """
-    rows: list[dict[str, Any]] = []
-    for low, high in itertools.combinations(arms_of(seeds), 2):
-        found = [(metric, d) for metric in metrics if (d := differences(seeds, metric, low, high))]
-        some = [_row(metric, low, high, by_setting) for metric, by_setting in found]
-        known = [row for row in some if row["p"] == row["p"]]
+    each = [_rows(seeds, metrics, low, high) for low, high in comparisons(seeds)]
+    families = each if len(arms_of(seeds)) <= MOST_EACH_WITH_EACH else [list(itertools.chain(*each))]
+    for family in families:
+        known = [row for row in family if row["p"] == row["p"]]
         for row, adjusted in zip(known, holm([row["p"] for row in known]), strict=True):
             row["p_holm"] = adjusted
-        rows += some
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(list(itertools.chain(*each)), columns=list(COLUMNS))
+
+
+def _rows(seeds: pd.DataFrame, metrics: Sequence[str], low: Any, high: Any) -> list[dict[str, Any]]:
+    found = [(metric, by_setting) for metric in metrics if (by_setting := differences(seeds, metric, low, high))]
+    return [_row(metric, low, high, by_setting) for metric, by_setting in found]
 
 
 def _row(metric: str, low: Any, high: Any, by_setting: dict[Hashable, np.ndarray]) -> dict[str, Any]:
@@ -157,7 +203,7 @@ def setting_table(seeds: pd.DataFrame, metric: str) -> pd.DataFrame:
     """One row a setting and two arms: from, to, setting, mean difference with its t interval over seeds, n."""
     rows = [
         {"from": low, "to": high, "setting": setting, **mean_interval(each)._asdict()}
-        for low, high in itertools.combinations(arms_of(seeds), 2)
+        for low, high in comparisons(seeds)
         for setting, each in differences(seeds, metric, low, high).items()
     ]
     return pd.DataFrame(rows, columns=["from", "to", "setting", "mean", "low", "high", "n"])

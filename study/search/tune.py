@@ -29,6 +29,7 @@ from study.records.mirror import AwayError, Mirror
 from study.records.outcome import Outcome
 from study.records.pace import Pace
 from study.search.cluster import check_shared, concurrency
+from study.search.deaths import every_death_is_the_actors
 from study.search.events import Events, trial_name
 from study.search.journal import enqueue_start, finished_trials, reconcile, tell
 from study.search.journal_file import settle
@@ -234,7 +235,8 @@ def search(folder: StudyFolder, space: LoadedSpace, optuna_study: optuna.Study, 
     (folder.path / "logs").mkdir(exist_ok=True)
     searcher = AskTell(optuna_study, folder, _spec_maker(folder, space), events)
     try:
-        _tuner(folder, searcher, left).fit()
+        with every_death_is_the_actors():
+            _tuner(folder, searcher, left).fit()
         if searcher.refused is not None:
             raise searcher.refused
     except TuneError as error:  # Tune wraps what a callback raises into text; a full disk is the user's to fix

@@ -20,7 +20,7 @@ from analysis.tables.blocked import blocked_effect
 from analysis.tables.equal_kl import equal_kl_table, matched_differences, verdicts
 from analysis.tables.hypervolume import hypervolume, hypervolume_over_trials, reference_point
 from analysis.tables.importance import knob_importance
-from analysis.tables.pairs import fates, matched_table, matched_verdicts, pair_up
+from analysis.tables.pairs import arm_table, fates, matched_table, matched_verdicts, pair_up
 from study.records.intervals import LEAST_CLEAR
 
 Points = arrays(float, st.tuples(st.integers(1, 12), st.just(2)), elements=st.floats(0, 1, width=16))
@@ -228,6 +228,28 @@ class TestMatched:
         lost = fates(seeds).set_index("arm")
         assert lost["collapsed"].to_dict() == {0.2: 0, 1.0: 1} and lost["seeds"].tolist() == [18, 18]
         assert lost.loc[1.0, "low"] > 0 and lost.loc[0.2, "high"] == pytest.approx(1 - 0.025 ** (1 / 18))
+
+    def test_an_arms_medians_are_those_of_its_usable_seeds(self):
+        trials, replicates = self.grid()
+        replicates.loc[0, ["status", "recon"]] = ("collapsed", 567.0)
+        arms = arm_table(self.seeds(trials, replicates), ["recon", "mig", "absent"]).set_index(["setting", "arm"])
+        assert sorted(arms["seeds"]) == [2] + 11 * [3] and "absent" not in arms
+        assert (arms["recon_low"] <= arms["recon"]).all() and (arms["recon"] <= arms["recon_high"]).all()
+        assert arms["recon_high"].max() < 567
+
+    def test_many_arms_are_compared_with_the_first_alone_and_corrected_for_all(self):
+        noise = np.random.default_rng(1)
+        trials = pd.DataFrame(
+            [
+                {"study": "s", "trial": at, "terms": "", "config_digest": str(at), "root_seed": 0, "arm": f"a{at}"}
+                for at in range(8)
+            ]
+        )
+        seeds = [{"study": "s", "trial": at, "replicate": seed, "status": "complete"} for at in range(8) for seed in range(5)]
+        replicates = pd.DataFrame(seeds).assign(mig=noise.normal(size=len(seeds)))
+        table = matched_table(pair_up(trials, replicates, "arm", ["arm"]), ["mig"])
+        assert table["from"].unique().tolist() == ["a0"] and table["to"].tolist() == [f"a{at}" for at in range(1, 8)]
+        assert table["p_holm"].min() == pytest.approx(min(1.0, 7 * table["p"].min()))
 
     def test_a_knob_that_changes_nothing(self):
         trials, replicates = self.grid()

@@ -1,0 +1,34 @@
+"""What Ray calls by another name than an actor's death is one, too."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from study.records.folder import StudyFolder
+from study.records.tables import read_table
+from study.search.tune import WORKER_DIED
+
+SMOKE = ("--space", "dsprites_capacity", "--budget", "smoke", "--trials", "2", "--name", "starved", "--no-dashboard")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_machine_without_memory_loses_trials_and_not_the_study(tmp_path: Path, data_folder: Path, dsprites: object) -> None:
+    """Ray's memory monitor kills every worker: to it this machine is always full."""
+    places = ("--out", tmp_path, "--registry", tmp_path / "_registry", "--data", data_folder)
+    done = subprocess.run(
+        [sys.executable, "-m", "study.run", *SMOKE, *map(str, places)],
+        env=os.environ | {"RAY_memory_usage_threshold": "0.01"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
+    trials = read_table(StudyFolder(tmp_path / "starved"), "trials")
+    assert trials["reason"].tolist() == [WORKER_DIED] * 2, done.stdout + done.stderr
