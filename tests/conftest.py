@@ -7,12 +7,17 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from study.datasets import Dataset, load_dataset
 from tests.s3 import Server, server
 
 os.environ["VAE_OFFLINE"] = "1"  # here rather than in a fixture, so that every process a test starts inherits it
+
+# No test is timed: a machine that is busy with something else is no fault.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_configure(config: pytest.Config) -> None:

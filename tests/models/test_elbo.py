@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from torch.distributions import Normal, kl_divergence
@@ -25,7 +25,6 @@ def columns(pairs: list[tuple[float, float]]) -> tuple[torch.Tensor, torch.Tenso
 
 
 @given(latents)
-@settings(deadline=None)
 def test_kl_is_that_of_torch_distributions(pairs: list[tuple[float, float]]) -> None:
     mu, logvar = columns(pairs)
     expected = kl_divergence(Normal(mu, torch.exp(logvar / 2)), Normal(torch.zeros_like(mu), torch.ones_like(mu)))
@@ -33,7 +32,6 @@ def test_kl_is_that_of_torch_distributions(pairs: list[tuple[float, float]]) -> 
 
 
 @given(latents)
-@settings(deadline=None)
 def test_kl_is_not_negative_also_in_float32(pairs: list[tuple[float, float]]) -> None:
     mu, logvar = (t.float() for t in columns(pairs))
     assert (gaussian_kl(mu, logvar) >= 0).all()
@@ -47,7 +45,6 @@ def test_an_unused_latent_keeps_its_digits() -> None:
 
 
 @given(pixels)
-@settings(deadline=None)
 def test_bernoulli_nll_is_scipys_on_black_and_white(pairs: list[tuple[float, float]]) -> None:
     logits, grey = columns(pairs)
     x = grey.round()
@@ -58,7 +55,6 @@ def test_bernoulli_nll_is_scipys_on_black_and_white(pairs: list[tuple[float, flo
 
 
 @given(pixels)
-@settings(deadline=None)
 def test_bernoulli_nll_is_linear_in_the_grey_level(pairs: list[tuple[float, float]]) -> None:
     """x log y + (1−x) log(1−y): between the values of black and of white, never below the entropy of x."""
     logits, x = (t[:, None, None] for t in columns(pairs))
@@ -74,7 +70,6 @@ def test_bernoulli_nll_is_linear_in_the_grey_level(pairs: list[tuple[float, floa
 
 
 @given(pixels, st.floats(0.05, 5))
-@settings(deadline=None)
 def test_gaussian_nll_is_scipys(pairs: list[tuple[float, float]], scale: float) -> None:
     logits, x = columns(pairs)
     expected = -stats.norm.logpdf(x.numpy(), torch.sigmoid(logits).numpy(), scale).sum()

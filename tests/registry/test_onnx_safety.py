@@ -111,7 +111,7 @@ def test_random_bytes_never_crash_the_check(data):
         check_onnx(data, "model.onnx")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 10**9), st.integers(0, 255))
 def test_a_changed_byte_is_refused_or_harmless(position, value):
     """Whatever one byte of a hostile file becomes, the check agrees with the onnx package about external data and domains."""

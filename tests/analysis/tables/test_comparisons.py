@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -291,7 +291,6 @@ class TestMatched:
 
 
 @given(arrays(float, st.tuples(st.integers(2, 5), st.integers(2, 5)), elements=st.floats(-10, 10, width=16)), st.floats(-5, 5))
-@settings(deadline=None)
 def test_a_blocked_effect_moves_with_its_data(differences, shift):
     found, moved = (blocked_effect(list(values)) for values in (differences, differences + shift))
     assert moved.mean == pytest.approx(found.mean + shift, abs=1e-9) and found.low <= found.mean <= found.high

@@ -67,7 +67,7 @@ def test_every_layers_backward_is_the_derivative_of_its_forward(name: str) -> No
 @given(
     channels=st.integers(1, 3), k=st.integers(1, 4), stride=st.integers(1, 3), padding=st.integers(0, 2), side=st.integers(4, 9)
 )
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_col2im_is_the_transpose_of_im2col(channels: int, k: int, stride: int, padding: int, side: int) -> None:
     """⟨im2col x, y⟩ = ⟨x, col2im y⟩ for all x and y."""
     x = rng().standard_normal((2, channels, side, side + 1))
@@ -87,7 +87,7 @@ def test_col2im_is_the_transpose_of_im2col(channels: int, k: int, stride: int, p
     width=st.integers(5, 9),
     transposed=st.booleans(),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_convolutions_are_torchs(k: int, stride: int, padding: int, height: int, width: int, transposed: bool) -> None:
     layer = (ConvTranspose2d if transposed else Conv2d)(2, 3, k, stride, padding, rng())
     x = rng(1).standard_normal((2, 2, height, width))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.config import VAEConfig
@@ -209,7 +209,6 @@ def test_a_seed_decides_a_training() -> None:
 
 
 @given(count=st.integers(1, 40), data=st.data())
-@settings(deadline=None)
 def test_an_epoch_has_no_image_twice(count: int, data: st.DataObject) -> None:
     size = data.draw(st.integers(1, count))
     stream = batches(count, size, rng())

@@ -199,7 +199,6 @@ def test_equal_ends_are_constant_gamma(gamma_min: float | None) -> None:
     capacity=st.floats(0, 60),
     gamma=st.floats(0.1, 1000),
 )
-@settings(deadline=None)
 def test_the_sample_penalty_bounds_the_batch_penalty(kl: list[float], capacity: float, gamma: float) -> None:
     """|mean KL − C| <= mean|KL − C|, with equality when every image lies on the same side of C."""
     kl_BD = torch.tensor(kl, dtype=torch.float64)[:, None]
@@ -302,7 +301,6 @@ def test_copied_latents_have_more_total_correlation_than_independent_ones(sampli
 
 
 @given(batch=st.integers(1, 20), latents=st.integers(1, 12))
-@settings(deadline=None)
 def test_shuffling_keeps_each_latents_values_and_parts_the_images(batch: int, latents: int) -> None:
     z = torch.arange(batch)[:, None].repeat(1, latents)  # the value is the image's number
     shuffled = shuffle_latents(z)
@@ -400,7 +398,7 @@ def test_the_controller_does_not_wind_up() -> None:
 
 
 @given(latents=st.integers(1, 8), seed=st.integers(0, 100))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_the_known_expectations_are_those_of_samples(latents: int, seed: int) -> None:
     z = 0.5 * noise(16, latents, seed) + 1
     prior = noise(4000, latents, seed + 1000)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, ndcg_score, roc_auc_score
 
@@ -140,7 +140,6 @@ class TestQuality:
         assert chance_ap(20, 3) == pytest.approx(shuffled.mean(), abs=0.004)
         assert chance_ap(64, 1) == pytest.approx(0.0741, abs=5e-5)
 
-    @settings(deadline=None)
     @given(st.integers(0, 1000), st.integers(2, 40), st.integers(1, 10))
     def test_agrees_with_scikit_learn(self, seed, n, k):
         k = min(k, n - 1)

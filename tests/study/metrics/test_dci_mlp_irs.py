@@ -137,7 +137,7 @@ def test_irs_is_the_formula_written_out(points):
 
 
 @given(seed=st.integers(0, 2**32 - 1), noise=st.floats(0, 2), dead=st.integers(0, 2))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_irs_of_any_codes_is_the_formula_and_knows_no_order_or_shift(seed, noise, dead):
     own, factors, _ = sources(300, seed)
     rng = np.random.default_rng(seed)

@@ -44,7 +44,7 @@ def grid(*sizes):
 
 
 @given(count=st.integers(400, 40_000), seed=SEEDS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_sample_is_split_into_disjoint_parts(count, seed):
     rows = np.arange(count)
     points = Points(rows[:, None].astype(float), np.stack([rows, rows % 2], axis=1), seed)
@@ -62,7 +62,7 @@ def test_a_grid_is_drawn_from_independently():
 
 
 @given(seed=SEEDS, factor=st.integers(0, 2))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_rows_that_share_a_factor(seed, factor):
     rng = np.random.default_rng(seed)
     factors = rng.integers(-3, 3, (50, 3))
@@ -83,7 +83,7 @@ def test_rows_that_share_a_factor_are_drawn_evenly():
 
 
 @given(seed=SEEDS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_mutual_information_is_scikit_learns_of_numpys_histogram_bins(seed):
     rng = np.random.default_rng(seed)
     factors = rng.integers(0, 6, (500, 2))
@@ -96,7 +96,7 @@ def test_mutual_information_is_scikit_learns_of_numpys_histogram_bins(seed):
 
 
 @given(arrays(np.float64, (40, 2), elements=st.floats(-1e6, 1e6, allow_subnormal=False)))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_bins_are_numbered_from_0_to_19(codes):
     numbers = binned(codes)
     assert numbers.min() >= 0 and numbers.max() <= 19
@@ -109,7 +109,7 @@ def test_mig_of_a_perfect_code_is_1_and_of_a_duplicated_one_is_0():
 
 
 @given(seed=SEEDS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_mig_ignores_order_scale_sign_and_shift(seed):
     rng = np.random.default_rng(seed)
     factors = grid(3, 4, 5)
@@ -132,7 +132,7 @@ def test_mig_needs_two_latents():
     st.permutations(range(4)),
     st.permutations(range(3)),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_dci_is_in_range_and_ignores_order(importances, latents, factors):
     found = dci_of(importances, np.zeros(3))
     assert -1e-9 <= found.disentanglement <= 1 + 1e-9 and -1e-9 <= found.completeness <= 1 + 1e-9
@@ -191,7 +191,7 @@ def test_explicitness_leaves_out_values_that_a_part_lacks():
 
 
 @given(seed=SEEDS, grey=st.booleans())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_reconstruction_error_is_the_training_losss(likelihood, seed, grey):
     rng = np.random.default_rng(seed)
@@ -219,7 +219,7 @@ def test_baselines_are_those_of_the_mean_image_and_of_the_image_itself(likelihoo
 
 
 @given(seed=SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_kl_is_the_training_losss(seed):
     rng = np.random.default_rng(seed)
     mu, logvar = rng.normal(size=(6, 3)), rng.normal(size=(6, 3))
@@ -250,7 +250,7 @@ def test_total_correlation_of_two_latents_by_the_formula():
 
 
 @given(seed=SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_total_correlation_is_never_negative_and_ignores_order(seed):
     rng = np.random.default_rng(seed)
     mu, logvar = rng.normal(size=(30, 4)) @ rng.normal(size=(4, 4)), rng.normal(size=(30, 4))
@@ -330,7 +330,7 @@ def test_udr_refuses_codes_that_are_not_finite_or_of_other_images():
 
 
 @given(seed=SEEDS, count=st.integers(2, 150), latents=st.integers(1, 4), scale=st.floats(0, 3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_three_parts_sum_to_the_sampled_kl(seed, count, latents, scale):
     rng = np.random.default_rng(seed)
     mu, logvar = scale * rng.normal(size=(count, latents)), rng.normal(size=(count, latents))

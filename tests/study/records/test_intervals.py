@@ -14,7 +14,7 @@ VALUES = st.lists(st.floats(-1e6, 1e6, allow_subnormal=False), min_size=2, max_s
 
 
 @given(VALUES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_interval_holds_the_median_and_stays_within_the_values(values):
     found = median_interval(values)
     slack = 1e-12 * max(map(abs, values))  # of the rounding in an interpolated percentile
@@ -145,7 +145,7 @@ def test_a_criterion_without_opinion_is_as_good_as_chance():
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(3, 30))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_regret_is_never_negative(seed, count):
     rng = np.random.default_rng(seed)
     table = pd.DataFrame({"udr": rng.integers(0, 4, count), "error": rng.normal(size=count)})

@@ -35,7 +35,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return journal.read_bytes()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(share=st.floats(0.2, 1.0), tail=st.sampled_from([b"", b"\0" * 40, b'{"op_code": 4, "wor', b"\xff\xfe"]))
 def test_a_torn_end_costs_the_torn_record_only(
     written: bytes, tmp_path_factory: pytest.TempPathFactory, share: float, tail: bytes

@@ -29,7 +29,7 @@ def runs(steps: int = 60, **fields: object) -> Run:
 
 
 @given(scale=st.floats(1e-2, 1.0))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_no_fixed_scale_is_more_likely(scale: float) -> None:
     x, logits = images(6), 3 * images(6, seed=1) - 1
     best = reconstruction_nll(CALIBRATED, logits, x).mean()
