@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from models.files import write_atomically
-from registry.disk import canonical_json, sha256
+from registry.disk import MAX_DOCUMENT, canonical_json, sha256
 from registry.errors import NotFoundError, RegistryError, UnsafeError
 from registry.inference import Model
 from registry.manifest import parse_manifest
@@ -27,10 +27,10 @@ from registry.sandbox import NETWORKS, try_once
 from registry.store import Store
 from registry.version import MANIFEST, Version, read_files
 
-__all__ = ["MAX_MANIFEST", "bundle_bytes", "export_bundle", "import_bundle", "publish_copy", "read_bundle"]
+__all__ = ["bundle_bytes", "export_bundle", "import_bundle", "publish_copy", "read_bundle"]
 
 HEADER, FORMAT = "bundle.json", 1
-MAX_HEADER, MAX_MANIFEST, MAX_TOTAL = 2**12, 2**24, 2**32  # bytes
+MAX_HEADER, MAX_TOTAL = 2**12, 2**32  # bytes
 
 
 def bundle_bytes(version: Version) -> bytes:
@@ -82,7 +82,7 @@ def read_bundle(path: Path) -> tuple[dict[str, Any], bytes, dict[str, bytes]]:
         with tarfile.open(path, mode="r:") as archive:  # the colon: no compression, so no bombs
             members = _Members(archive, path)
             header = _header(members.take(HEADER, MAX_HEADER), path)
-            manifest = members.take(MANIFEST, MAX_MANIFEST)
+            manifest = members.take(MANIFEST, MAX_DOCUMENT)
             if sha256(manifest) != header["digest"]:
                 raise UnsafeError(f"{path} is damaged: its manifest is not the one that it announces")
             expected = parse_manifest(manifest).files

@@ -18,6 +18,7 @@ import os
 import platform
 import re
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,15 +27,18 @@ from pathlib import Path
 from types import MappingProxyType, UnionType
 from typing import Any
 
-from registry.errors import DamagedError, WriteError
+from registry.errors import DamagedError, RegistryError, WriteError
 from registry.leases import Lease, hold
 
 __all__ = [
+    "MAX_DOCUMENT",
+    "MAX_RECORD",
     "canonical_json",
     "claim",
     "digest_of",
     "make_folder",
     "numbers",
+    "read_plain",
     "replace_file",
     "seal",
     "sha256",
@@ -46,6 +50,7 @@ __all__ = [
     "writing",
 ]
 
+MAX_RECORD, MAX_DOCUMENT = 2**16, 2**24  # bytes of what is sealed; of what is read into memory before it is known
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
@@ -65,6 +70,21 @@ def write_file(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def read_plain(path: Path, most: int = MAX_DOCUMENT) -> bytes:
+    """The bytes of a plain file, of at most `most`.  Raises `OSError`; a link, a pipe or a device is none: one could wait for
+    its end for ever."""
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link", str(path))
+    flags = sum(getattr(os, flag, 0) for flag in ("O_RDONLY", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
+    with open(os.open(path, flags), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it is no plain file", str(path))
+        if found.st_size > most:
+            raise OSError(errno.EFBIG, f"it has {found.st_size:,} bytes, and {most:,} at most can be right", str(path))
+        return file.read()
 
 
 def sync_folder(path: Path) -> None:
@@ -154,8 +174,11 @@ def writing(root: Path) -> Iterator[None]:
 
 
 def seal(record: dict[str, Any]) -> bytes:
-    """One line: the sha256 of the rest, a space, the record as JSON."""
+    """One line: the sha256 of the rest, a space, the record as JSON.  Raises `RegistryError` for one that is too long."""
     body = json.dumps(record, sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
+    most = MAX_RECORD - 100  # room for the seal
+    if len(body) > most:
+        raise RegistryError(f"a record (tags, description) has at most {most:,} bytes, but this one has {len(body):,}")
     return hashlib.sha256(body).hexdigest().encode() + b" " + body + b"\n"
 
 
@@ -165,7 +188,7 @@ def unseal(path: Path, fields: Mapping[str, type | UnionType] = MappingProxyType
     fields: what it must have; a seal says that nothing has changed, not who has written it.
     """
     try:
-        line = path.read_bytes()
+        line = read_plain(path)
     except OSError as error:
         raise DamagedError(f"{path} is damaged: {error.strerror or error}") from None
     digest, body = line[:64], line[65:-1]
@@ -185,8 +208,7 @@ def unseal(path: Path, fields: Mapping[str, type | UnionType] = MappingProxyType
 def digest_of(path: Path) -> str:
     """The digest in a sealed record, unread: by it the next record names this one.  Raises `DamagedError`."""
     try:
-        with path.open("rb") as file:
-            return file.read(64).decode("ascii", "replace")
+        return read_plain(path)[:64].decode("ascii", "replace")
     except OSError as error:
         raise DamagedError(f"{path} is damaged: {error.strerror or error}") from None
 

@@ -27,6 +27,7 @@ from registry.disk import (
     claim,
     make_folder,
     numbers,
+    read_plain,
     seal,
     sha256,
     signed,
@@ -42,6 +43,7 @@ from registry.names import check_name
 from registry.place import registry_folder
 from registry.sandbox import remember_network, try_network_once
 from registry.store import Store
+from registry.version import MAX_FILE_BYTES
 
 __all__ = [
     "DEFAULT_FEATURES",
@@ -155,7 +157,7 @@ def read_features(folder: Path) -> tuple[FeatureRecord, bytes]:
     """A network as it lies in the store, checked against its record.  Raises `DamagedError`."""
     try:
         record = FeatureRecord.model_validate({key: value for key, value in unseal(folder / RECORD).items() if key in _FIELDS})
-        data = (folder / NETWORK).read_bytes()
+        data = read_plain(folder / NETWORK, MAX_FILE_BYTES)
     except ValidationError as error:
         raise DamagedError(f"{folder} is damaged: {explain(error)}") from None
     except OSError as error:

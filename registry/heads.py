@@ -4,19 +4,21 @@
 
 Written after each claim, so a kill in between leaves it behind by one, never ahead: a head is a lower bound.  Together with the
 chain (every record names its model, its number and its predecessor's digest) it finds what was lost, exchanged, rolled back or
-doubled.  Records of earlier programs have no chain; theirs begins with the next record.
+doubled.  The next record takes its predecessor's digest from the head, so that whoever rewrites the newest one is found for ever.
+Records of earlier programs have no chain; theirs begins with the next record.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from registry.disk import digest_of, replace_file, seal, unseal
+from registry.disk import digest_of, make_folder, replace_file, seal, unseal
 from registry.errors import DamagedError
+from registry.leases import in_turn
 
 __all__ = ["CHAIN", "SERIES", "Head", "check_place", "head_of", "heads", "link", "raise_head", "set_head"]
 
@@ -28,7 +30,7 @@ SERIES = {"versions": "published", "log": "record"}
 
 @dataclass(frozen=True)
 class Head:
-    """The newest known number of each series (0: none yet) and its record's digest."""
+    """The newest known number of each series (0: none yet) and its record's digest; "" where that is not known."""
 
     versions: tuple[int, str] = (0, "")
     log: tuple[int, str] = (0, "")
@@ -55,17 +57,18 @@ def raise_head(root: Path, name: str, series: str, number: int) -> None:
 
     The record is published already: where the note cannot be written, the head stays behind, and the next one catches up.
     """
-    if getattr(head_of(root, name), series)[0] < number:
-        with contextlib.suppress(OSError):
-            set_head(root, name, series, number)
+    with contextlib.suppress(OSError):
+        make_folder(root / "heads")
+        with in_turn(root / "heads"):  # else who has read it first and writes it last takes it back
+            head = head_of(root, name)
+            if getattr(head, series)[0] < number:
+                digest = digest_of(root / "models" / name / series / str(number) / SERIES[series])
+                set_head(root, name, replace(head, **{series: (number, digest)}))
 
 
-def set_head(root: Path, name: str, series: str, number: int) -> None:
-    """Note that `series` has come to this number, with the record that is there now."""
-    head = head_of(root, name)
-    known = {each: getattr(head, each) for each in SERIES}
-    known[series] = (number, digest_of(root / "models" / name / series / str(number) / SERIES[series]))
-    replace_file(root / "staging", root / "heads" / name, seal({each: list(value) for each, value in known.items()}))
+def set_head(root: Path, name: str, head: Head) -> None:
+    """Write it anew, whatever was there."""
+    replace_file(root / "staging", root / "heads" / name, seal({each: list(getattr(head, each)) for each in SERIES}))
 
 
 def link(root: Path, name: str, series: str, head: Head, last: int) -> dict[str, Any]:
@@ -73,12 +76,10 @@ def link(root: Path, name: str, series: str, head: Head, last: int) -> dict[str,
 
     last: number of the newest record that was seen; head: read before that, else somebody may have come in between.
     """
-    number, digest = max(getattr(head, series), (last, ""))
-    there = root / "models" / name / series / str(number) / SERIES[series]
-    try:
-        previous = digest_of(there)
-    except DamagedError:  # lost, or retired since we looked: then a newer one is there, and this place is taken already
-        previous = digest
+    number, previous = max(getattr(head, series), (last, ""))
+    if not previous:
+        with contextlib.suppress(DamagedError):  # retired since we looked: then a newer one is there, and this place is taken
+            previous = digest_of(root / "models" / name / series / str(number) / SERIES[series])
     return {"name": name, "number": number + 1, "previous": previous or None}
 
 

@@ -15,7 +15,19 @@ from registry.disk import claim, digest_of, make_folder, numbers, seal, signed, 
 from registry.errors import DamagedError
 from registry.heads import CHAIN, check_place, head_of, link, raise_head
 
-__all__ = ["GAP", "LOST", "STANDS_FOR", "Event", "aliases_in", "append", "follows", "notes_in", "read_log", "retired_in"]
+__all__ = [
+    "GAP",
+    "LOST",
+    "STANDS_FOR",
+    "Event",
+    "aliases_in",
+    "append",
+    "follows",
+    "gone_in",
+    "notes_in",
+    "read_log",
+    "retired_in",
+]
 
 GAP, LOST = "gap", "lost"  # what `registry.repair` writes: in place of a lost entry, and of a lost version
 STANDS_FOR = "stands_for"  # in a gap: digest of the record that was there, if the next one or the head knows it
@@ -70,15 +82,15 @@ def _unsealed(path: Path) -> dict[str, Any]:
     return record
 
 
-def append(name: str, root: Path, decide: Callable[[list[Event]], dict[str, Any] | None]) -> None:
-    """Append what `decide` makes of the log so far (None: nothing).  If somebody else was first, it is asked again."""
+def append(name: str, root: Path, decide: Callable[[list[Event]], dict[str, Any] | None]) -> bool:
+    """Append what `decide` makes of the log so far; False where that is None.  If somebody else was first, it is asked again."""
     folder = root / "models" / name / "log"
     while True:
         head = head_of(root, name)
         log = read_log(name, folder)
         record = decide(log)
         if record is None:
-            return
+            return False
         place = link(root, name, "log", head, len(log))
         with working_folder(root / "staging") as staged:
             write_file(staged / "record", seal(signed(record | place)))
@@ -86,7 +98,7 @@ def append(name: str, root: Path, decide: Callable[[list[Event]], dict[str, Any]
             make_folder(folder)
             if claim(staged, folder, place["number"]):
                 raise_head(root, name, "log", place["number"])
-                return
+                return True
 
 
 def aliases_in(log: list[Event]) -> dict[str, int]:
@@ -98,6 +110,11 @@ def aliases_in(log: list[Event]) -> dict[str, int]:
 def retired_in(log: list[Event]) -> set[int]:
     """Numbers of the versions that `gc` has taken away."""
     return {event.version for event in log if event.kind == "retired"}
+
+
+def gone_in(log: list[Event]) -> dict[int, str | None]:
+    """Numbers of the versions that are not there for a reason that the log knows, and their records' digests."""
+    return {event.version: event.details.get("record") for event in log if event.kind in ("retired", LOST)}
 
 
 def notes_in(log: list[Event], version: int, tags: dict[str, str], description: str) -> tuple[dict[str, str], str]:

@@ -8,6 +8,7 @@ protects alone.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
@@ -19,7 +20,7 @@ from typing import Any
 if sys.platform != "win32":  # which refuses to rename a folder with an open file
     import fcntl
 
-__all__ = ["Lease", "alone", "hold"]
+__all__ = ["Lease", "alone", "hold", "in_turn"]
 
 MOST = 64  # leases that a process has at a time: each is an open file, and a system allows about 1,000
 
@@ -78,6 +79,19 @@ def alone(path: Path) -> Iterator[bool]:
         free = True
     try:
         yield free
+    finally:
+        lease.end()
+
+
+@contextmanager
+def in_turn(folder: Path) -> Iterator[None]:
+    """One process of this machine after the other; where there are no locks, all of them at once."""
+    lease = Lease()
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):
+            lease = _locked(folder, fcntl.LOCK_EX)
+    try:
+        yield
     finally:
         lease.end()
 

@@ -19,8 +19,8 @@ from typing import Any
 
 from registry.disk import digest_of, make_folder, numbers, sync_folder, unseal
 from registry.errors import DamagedError, NotFoundError, RegistryError
-from registry.heads import head_of
-from registry.history import LOST, Event, aliases_in, append, read_log, retired_in
+from registry.heads import Head, head_of
+from registry.history import Event, aliases_in, append, gone_in, read_log, retired_in
 from registry.leases import Lease, alone
 from registry.version import MANIFEST, PUBLISHED, Version, open_version
 
@@ -122,17 +122,19 @@ def version_problems(name: str, folder: Path) -> list[str]:
 def extras(name: str, folder: Path) -> list[str]:
     """Files in a version's folder that were not published; none where it cannot be read."""
     try:
-        expected = {MANIFEST, PUBLISHED, *open_version(name, folder).manifest.files}
+        version = open_version(name, folder)  # held until the folder has been looked through
+        expected = {MANIFEST, PUBLISHED, *version.manifest.files}
     except RegistryError:
         return []
-    return sorted({path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()} - expected)
+    there = set()
+    for place, folders, files in os.walk(folder):
+        there |= {Path(place, each) for each in files} | {Path(place, each) for each in folders if Path(place, each).is_symlink()}
+    return sorted({path.relative_to(folder).as_posix() for path in there} - expected)
 
 
 def _gone(name: str, folder: Path) -> dict[int, str | None]:
-    """Versions that are missing for a reason that the log knows, and their records' digests.  Raises `DamagedError`."""
-    return {
-        event.version: event.details.get("record") for event in read_log(name, folder / "log") if event.kind in ("retired", LOST)
-    }
+    """`gone_in` of the log that is there now.  Raises `DamagedError`."""
+    return gone_in(read_log(name, folder / "log"))
 
 
 def _series_problems(name: str, folder: Path, versions: list[int]) -> list[Finding]:
@@ -172,17 +174,19 @@ def _head_problems(name: str, root: Path) -> list[Finding]:
     if not folder.is_dir():
         return [Finding(name, None, f"{name} is missing with all its versions, of which it has had {head.versions[0]}")]
     versions, (last, digest) = numbers(folder / "versions"), head.versions
+    if head == Head() and len(versions) > 2 and all(_previous(folder / "versions" / str(each)) for each in versions[-2:]):
+        problems.append(Finding(name, None, f"heads/{name} is missing: what is lost at the end of {name} would not be noticed"))
     known = set(versions)
     with contextlib.suppress(DamagedError):  # said by `_series_problems`
         known |= set(_gone(name, folder))
     lost = [number for number in range(max(versions, default=0) + 1, last + 1) if number not in known]
     problems += [Finding(name, number, f"{name}@{number} is missing") for number in lost]
-    if last in versions and _digest(folder / "versions" / str(last) / PUBLISHED) not in (digest, None):
+    if digest and last in versions and _digest(folder / "versions" / str(last) / PUBLISHED) not in (digest, None):
         problems.append(Finding(name, last, f"{name}@{last} is not the version that was published under this number"))
     entries, (last, digest) = max(numbers(folder / "log"), default=0), head.log
     if entries < last:
         problems.append(Finding(name, None, f"the log of {name} ends with entry {entries}, but it has had {last}"))
-    elif last and _digest(folder / "log" / str(last) / "record") not in (digest, None):
+    elif digest and _digest(folder / "log" / str(last) / "record") not in (digest, None):
         problems.append(Finding(name, None, f"entry {last} of the log of {name} is not the one that was written"))
     return problems
 

@@ -14,16 +14,15 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from registry.disk import sha256, unseal
+from registry.disk import MAX_DOCUMENT, MAX_RECORD, sha256, unseal
 from registry.errors import DamagedError, RegistryError, UnsafeError
 from registry.manifest import parse_manifest
 from registry.places import Place
 from registry.version import MANIFEST, PUBLISHED
 
-__all__ = ["CONNECTIONS", "MAX_MANIFEST", "MAX_RECORD", "blob_key", "bring", "copy_store", "records"]
+__all__ = ["CONNECTIONS", "blob_key", "bring", "copy_store", "records"]
 
 CONNECTIONS = 16  # at a time
-MAX_RECORD, MAX_MANIFEST = 2**16, 2**24  # bytes
 _RECORD = re.compile(r"models/[a-z0-9][a-z0-9._-]*/(?:versions/[1-9][0-9]{0,17}/published|log/[1-9][0-9]{0,17}/record)")
 _HEAD = re.compile(r"heads/[a-z0-9][a-z0-9._-]*")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -59,7 +58,7 @@ def bring(root: Path, key: str, read: Callable[[], bytes], blob: Callable[[str, 
         return False
     if path.name == PUBLISHED:
         with suppress(RegistryError, FileNotFoundError, KeyError, TypeError):  # whoever needs it says so
-            manifest = blob(unseal(path)["manifest"], MAX_MANIFEST)
+            manifest = blob(unseal(path)["manifest"], MAX_DOCUMENT)
             (path.parent / MANIFEST).write_bytes(manifest)
             for name, record in parse_manifest(manifest).files.items() if files else ():
                 (path.parent / name).parent.mkdir(exist_ok=True)

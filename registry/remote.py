@@ -31,16 +31,16 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from registry.cache import cached
-from registry.disk import canonical_json, seal, sha256, signed
+from registry.disk import MAX_DOCUMENT, MAX_RECORD, canonical_json, seal, sha256, signed
 from registry.errors import DamagedError, RegistryError, WriteError
 from registry.heads import SERIES, head_of, link, raise_head
 from registry.history import Event
 from registry.maintenance import Finding
 from registry.manifest import parse_manifest
-from registry.mirror import CONNECTIONS, MAX_MANIFEST, MAX_RECORD, blob_key, bring, copy_store, records
+from registry.mirror import CONNECTIONS, blob_key, bring, copy_store, records
 from registry.names import check_name, parse_reference
 from registry.places import Place
-from registry.store import FORMAT, Entry, Store
+from registry.store import FORMAT, MAX_SIGNATURE, Entry, Store
 from registry.version import MANIFEST, MAX_FILE_BYTES, Version, check_files, stamp, write_version
 
 __all__ = ["RemoteStore"]
@@ -48,7 +48,6 @@ __all__ = ["RemoteStore"]
 P = ParamSpec("P")
 R = TypeVar("R")
 FRESH = 1.0  # seconds for which what was seen of the whole store is taken to be so
-MAX_SIGNATURE = 2**20  # bytes
 
 
 def _on_mirror(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
@@ -276,7 +275,7 @@ class RemoteVersion(Version):
     def check(self, name: str, digest: str) -> bytes:
         """The bytes of one file that must have this digest.  Raises `DamagedError`."""
         try:
-            most = MAX_MANIFEST if name == MANIFEST else self.manifest.files[name].size
+            most = MAX_DOCUMENT if name == MANIFEST else self.manifest.files[name].size
             data: bytes = self.store._blob(digest, most)
         except FileNotFoundError:
             raise DamagedError(f"{self} is damaged: {name} is missing in {self.store.place.url}") from None

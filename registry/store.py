@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from registry import maintenance
-from registry.disk import canonical_json, claim, make_folder, numbers, replace_file, working_folder, writing
+from registry.disk import canonical_json, claim, make_folder, numbers, read_plain, replace_file, working_folder, writing
 from registry.errors import ConflictError, DamagedError, NotFoundError, RegistryError
 from registry.heads import head_of, heads, link, raise_head
 from registry.history import Event, aliases_in, append, notes_in, read_log, retired_in
@@ -39,6 +39,7 @@ __all__ = ["ANYWHERE", "DAY", "Entry", "Event", "Finding", "Store", "Version"]
 FORMAT = 1
 STAGING = "staging"
 DAY = 86_400.0  # seconds
+MAX_SIGNATURE = 2**20  # bytes
 
 
 class _Anywhere:
@@ -76,8 +77,9 @@ class Store:
         return str(self.root)
 
     def exists(self) -> bool:
-        """Whether there is anything of a store."""
-        return any((self.root / part).exists() for part in ("store.json", "models", "heads"))
+        """Whether there is anything of a store, whatever is damaged or lost; other folders have models and heads, too."""
+        signs = ("store.json", "heads/*", "models/*/versions/*/published", "models/*/log/*/record")
+        return any(next(self.root.glob(sign), None) is not None for sign in signs)
 
     def names(self) -> list[str]:
         """Names of all models, sorted; none in a folder that is not a store yet."""
@@ -284,7 +286,9 @@ class Store:
     def signature(self, version: Version, name: str) -> bytes | None:
         """The signature of this name beside the version, if there is one; what it says is `registry.signing`'s to judge."""
         path = self._folder(version.name) / "signatures" / str(version.number) / name
-        return path.read_bytes() if path.is_file() else None
+        with contextlib.suppress(OSError):  # none, or what is no signature
+            return read_plain(path, MAX_SIGNATURE)
+        return None
 
     def keep_signature(self, version: Version, name: str, data: bytes) -> str:
         """Put a signature beside the version, over an earlier one of this name; says where."""
@@ -371,9 +375,11 @@ class Store:
     def _is_store(self) -> bool:
         """Raises `RegistryError` for a store of a newer format."""
         try:
-            found = json.loads((self.root / "store.json").read_bytes())["format"]
+            found = json.loads(read_plain(self.root / "store.json"))["format"]
         except (FileNotFoundError, NotADirectoryError):
             return False
+        except OSError as error:
+            raise DamagedError(f"{self.root / 'store.json'} is damaged: {error.strerror or error}") from None
         except (ValueError, KeyError, TypeError):
             raise DamagedError(f"{self.root / 'store.json'} is damaged: it does not state the store's format") from None
         if found != FORMAT:

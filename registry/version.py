@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from registry.disk import numbers, seal, sha256, signed, sync_folder, unseal, write_file
+from registry.disk import MAX_DOCUMENT, numbers, read_plain, seal, sha256, signed, sync_folder, unseal, write_file
 from registry.errors import DamagedError, NotFoundError, RegistryError
 from registry.heads import check_place
 from registry.leases import Lease, hold
@@ -85,7 +85,7 @@ class Version:
         Raises `DamagedError`; `NotFoundError` when the whole version has been taken away since it was listed.
         """
         try:
-            data = (self.folder / name).read_bytes()
+            data = read_plain(self.folder / name, MAX_DOCUMENT if name == MANIFEST else self.manifest.files[name].size)
         except OSError as error:
             if not self.folder.exists():
                 raise NotFoundError(f"{self} is not there any more") from None
@@ -147,9 +147,9 @@ def stamp(folder: Path, place: dict[str, Any]) -> None:
 
 
 def read_files(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
-    """A version as it lies in a staging folder, its files checked against the manifest beside them."""
-    manifest = parse_manifest((folder / MANIFEST).read_bytes())
-    files = {name: (folder / name).read_bytes() for name in manifest.files}
+    """A version in any folder, its files checked against the manifest beside them.  Raises `RegistryError`, `OSError`."""
+    manifest = parse_manifest(read_plain(folder / MANIFEST))
+    files = {name: read_plain(folder / name, record.size) for name, record in manifest.files.items()}
     check_files(files, manifest)
     return manifest, files
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from registry.bundle import MAX_MANIFEST
+from registry.disk import MAX_DOCUMENT, read_plain
 from registry.errors import NotFoundError, RegistryError, UnsafeError, WriteError
 from registry.manifest import parse_manifest
 from registry.version import MANIFEST
@@ -54,7 +54,7 @@ def read_folder(place: str, where: Callable[[str], str] = str) -> tuple[str, byt
     folder = Path(place)
     if not (folder / MANIFEST).exists():
         raise NotFoundError(f"a folder to import holds the {MANIFEST} of an exported model, but {place} has none")
-    manifest = _plain(folder / MANIFEST, MAX_MANIFEST)
+    manifest = _plain(folder / MANIFEST, MAX_DOCUMENT)
     listed = parse_manifest(manifest).files
     return folder.absolute().name, manifest, {name: _plain(folder / where(name), file.size) for name, file in listed.items()}
 
@@ -62,10 +62,7 @@ def read_folder(place: str, where: Callable[[str], str] = str) -> tuple[str, byt
 def _plain(path: Path, limit: int) -> bytes:
     if not path.exists():
         raise NotFoundError(f"the folder to import must be complete, but it has no {path}")
-    if path.is_symlink() or not path.is_file():
-        raise UnsafeError(f"a folder to import holds plain files only, but {path} is none")
-    with path.open("rb") as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise UnsafeError(f"{path} has at most {limit} bytes, but it is longer")
-    return data
+    try:
+        return read_plain(path, limit)
+    except OSError as error:
+        raise UnsafeError(f"a folder to import holds plain files of their sizes, but of {path} {error.strerror}") from None

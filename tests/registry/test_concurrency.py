@@ -79,10 +79,20 @@ def collect_all(root, stop, told):
     told.put(("taken", taken))
 
 
+def repair_nothing(root, stop, told):
+    """Nothing is damaged, so a repair has nothing to do, whatever is being published, killed or taken away."""
+    looks = 0
+    while not stop.is_set():
+        done = Store(root).repair()
+        assert done == [], done
+        looks += 1
+    told.put(("repairs", looks))
+
+
 def run_with_helpers(root, publishers, count, readers):
     """Publishers beside `gc` and readers; what the helpers told."""
     stop, told = SPAWN.Event(), SPAWN.Queue()
-    targets = [collect_all, collect_all, *[look_around] * readers]
+    targets = [collect_all, collect_all, repair_nothing, *[look_around] * readers]
     helpers = [SPAWN.Process(target=target, args=(root, stop, told)) for target in targets]
     for helper in helpers:
         helper.start()

@@ -1,4 +1,4 @@
-"""Publishers that are killed at any moment, beside readers and a reckless `gc`: what was acknowledged is there, and whole."""
+"""Publishers that are killed at any moment, beside readers, `gc` and `repair`: what was acknowledged is there, and whole."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 from registry.errors import NotFoundError
 from registry.store import Store
 from tests.registry.helpers import publish
-from tests.registry.test_concurrency import collect_all, look_around
+from tests.registry.test_concurrency import collect_all, look_around, repair_nothing
 
 FORKED = multiprocessing.get_context("forkserver")  # a new process in milliseconds, without this one's state
 PUBLISHERS, KILLS = 4, 15
@@ -45,7 +45,7 @@ def publish_until_killed(root: Path, acknowledged: Path, seed: int) -> None:
 
 @pytest.mark.parametrize("rounds", [1, pytest.param(134, marks=pytest.mark.slow)])
 @pytest.mark.timeout(3600)
-def test_killed_publishers_beside_readers_and_gc(tmp_path, rounds):
+def test_killed_publishers_beside_readers_gc_and_repair(tmp_path, rounds):
     """15 kills a round, each round in a store of its own: every entry of a log is read before the next one is written."""
     totals: Counter[str] = Counter()
     for number in range(rounds):
@@ -59,21 +59,22 @@ def test_killed_publishers_beside_readers_and_gc(tmp_path, rounds):
 
 
 def beside_helpers(store: Store, notes: Path, moments: random.Random) -> Counter[str]:
-    """A round of kills beside a `gc` and two readers, none of which may fail; what they told."""
+    """A round of kills beside a `gc`, two readers and a `repair`, none of which may fail; what they told."""
     stop, told = FORKED.Event(), FORKED.Queue()
-    helpers = [FORKED.Process(target=each, args=(store.root, stop, told)) for each in (collect_all, look_around, look_around)]
+    targets = (collect_all, look_around, look_around, repair_nothing)
+    helpers = [FORKED.Process(target=each, args=(store.root, stop, told)) for each in targets]
     for helper in helpers:
         helper.start()
     try:
         kill_publishers(store.root, notes, moments)
     finally:
         stop.set()
-    said: Counter[str] = Counter()
-    for what, count in [told.get(timeout=120) for _ in helpers]:
-        said[what] += count
     for helper in helpers:
         helper.join(120)
     assert [helper.exitcode for helper in helpers] == [0] * len(helpers)
+    said: Counter[str] = Counter()
+    for what, count in [told.get(timeout=10) for _ in helpers]:
+        said[what] += count
     return said
 
 

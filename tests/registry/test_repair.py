@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from registry.commands import app
 from registry.console import run
 from registry.errors import DamagedError, RegistryError
+from registry.history import gone_in
 from registry.store import Store
 from tests.registry.helpers import publish, snapshot
 from tests.registry.test_structure import ATTACKS, filled
@@ -19,6 +22,7 @@ LOST = {  # what cannot be had again, by attack: models' versions
     "a model's folder is gone": {"other@1"},
     "everything is rolled back": {"tiny@4"},
     "a record is rewritten": {"tiny@2"},
+    **{f"a file is {what}": {"tiny@3"} for what in ("a link", "a link to an endless one", "a pipe", "of another size")},
 }
 
 
@@ -112,6 +116,56 @@ def test_a_damaged_head_or_store_file(store):
         store.names()
     store.repair()
     assert store.verify() == [] and publish(store, "tiny").number == 5
+
+
+def test_a_number_that_is_lost_stays_lost_whatever_becomes_of_the_head(store):
+    shutil.rmtree(store.root / "models/tiny/versions/4")
+    store.repair()
+    (store.root / "heads/tiny").write_bytes(b"damaged")
+    store.repair()
+    assert store.verify() == [] and publish(store, "tiny").number == 5
+
+
+def test_a_publisher_beside_a_repair_takes_no_number_that_is_being_freed(store, monkeypatch):
+    """With the head aside and the newest version, too, nobody knew that its number had been given."""
+    (store.root / "heads/tiny").write_bytes(b"damaged")
+    (store.root / "models/tiny/versions/4/card.md").write_bytes(b"damaged")
+    rename, published = os.rename, []
+
+    def meanwhile(source, target):
+        rename(source, target)
+        if Path(source).name == "4" and "quarantine" in str(target):
+            published.append(publish(store, "tiny").number)
+
+    monkeypatch.setattr("registry.repair.os.rename", meanwhile)
+    said = store.repair()
+    assert published == [5] and store.numbers("tiny") == [1, 2, 3, 5] and store.verify() == [], said
+
+
+def test_gc_beside_a_repair_takes_what_it_looks_at(store, monkeypatch):
+    """What is retired while it looks is neither damage nor loss."""
+    (store.root / "models/tiny/log/2/record").write_bytes(b"damaged")
+    taken = []
+
+    def meanwhile(log):
+        found = gone_in(log)
+        if not taken:
+            taken.extend(store.gc(grace=0, keep=1))
+        return found
+
+    monkeypatch.setattr("registry.repair.gone_in", meanwhile)
+    said = store.repair()
+    assert taken and not any("@" in line for line in said) and store.verify() == []
+
+
+def test_how_to_make_a_lost_version_again(store):
+    """Its manifest is whole and knows its study; the folder is named also when an earlier repair was killed."""
+    card = store.root / "models/tiny/versions/3/card.md"
+    card.write_bytes(b"damaged")
+    lost = next(line for line in store.repair() if line.startswith("tiny@3"))
+    assert lost.startswith("tiny@3 is lost; champion pointed to it: promote another; what is left of it is in quarantine/")
+    assert lost.endswith("/models/tiny/versions/3; where its study still is, "
+                         "`python -m study.publish tiny --trial 7 --name tiny` makes it again")  # fmt: skip
 
 
 def test_what_a_newer_program_wrote_is_not_repaired(store):

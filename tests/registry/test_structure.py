@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import threading
+from pathlib import Path
 
 import pytest
 
-from registry import load
-from registry.disk import seal
-from registry.errors import DamagedError, NotFoundError
+from registry import heads, load
+from registry.disk import replace_file, seal
+from registry.errors import DamagedError, NotFoundError, RegistryError
 from registry.store import Store
 from tests.registry.helpers import publish
 
@@ -62,6 +65,22 @@ def rewritten(store):
     record.write_bytes(seal(json.loads(record.read_bytes()[65:]) | {"by": "somebody else"}))
 
 
+def relinked(store, target):
+    card = store.root / "models/tiny/versions/3/card.md"
+    card.rename(store.root.parent / "card")
+    card.symlink_to(target)
+
+
+def piped(store):
+    card = store.root / "models/tiny/versions/3/card.md"
+    card.unlink()
+    os.mkfifo(card)
+
+
+def swollen(store):
+    (store.root / "models/tiny/versions/3/card.md").write_bytes(bytes(2**20))
+
+
 ATTACKS = {
     "the newest version is gone": (lambda s: shutil.rmtree(s.root / "models/tiny/versions/4"), "tiny@4 is missing"),
     "the end of the log is cut": (lambda s: shutil.rmtree(s.root / "models/tiny/log/4"), "the log of tiny ends with entry 3"),
@@ -85,6 +104,15 @@ ATTACKS = {
     "everything is rolled back": (rolled_back, "tiny@4 is missing"),
     "a record is rewritten": (rewritten, "tiny@3 was published after another tiny@2"),
     "a head is damaged": (lambda s: (s.root / "heads/tiny").write_bytes(b"{}"), "heads/tiny is damaged"),
+    "a head is gone": (lambda s: (s.root / "heads/tiny").unlink(), "heads/tiny is missing"),
+    "a file is a link": (lambda s: relinked(s, s.root.parent / "card"), "card.md: it is a link"),
+    "a file is a link to an endless one": (lambda s: relinked(s, Path("/dev/zero")), "card.md: it is a link"),
+    "a file is a pipe": (piped, "card.md: it is no plain file"),
+    "a file is of another size": (swollen, "card.md: it has 1,048,576 bytes"),
+    "a folder is linked into a version": (
+        lambda s: (s.root / "models/tiny/versions/3/more").symlink_to(s.root),
+        "a file that was not published: more",
+    ),
 }
 
 
@@ -136,20 +164,72 @@ def test_a_head_that_cannot_be_written_does_not_deny_what_was_published(store, m
     assert [found.problem for found in store.verify()] == ["tiny@6 is missing"]
 
 
+def test_the_newest_record_rewritten_is_found_after_the_next_publish(store):
+    """The next record was chained to the new one, the head went on, and all was intact."""
+    record = store.root / "models/tiny/versions/4/published"
+    record.write_bytes(seal(json.loads(record.read_bytes()[65:]) | {"by": "somebody else"}))
+    assert publish(store, "tiny").number == 5
+    assert [found.problem for found in store.verify()] == ["tiny@5 was published after another tiny@4"]
+    assert any("tiny@4 is lost" in line for line in store.repair()) and store.verify() == []
+
+
+def test_a_head_does_not_fall_back_when_two_write_it(store, monkeypatch):
+    """Whoever had read it first and wrote it last took back what the other had noted."""
+    (store.root / "heads/tiny").unlink()
+    late, begun = threading.Event(), threading.Event()
+
+    def first_one_waits(*arguments):
+        if not begun.is_set():
+            begun.set()
+            late.wait(0.3)
+        replace_file(*arguments)
+
+    monkeypatch.setattr(heads, "replace_file", first_one_waits)
+    slow = threading.Thread(target=heads.raise_head, args=(store.root, "tiny", "versions", 3))
+    slow.start()
+    begun.wait(10)
+    heads.raise_head(store.root, "tiny", "versions", 4)
+    late.set()
+    slow.join()
+    assert heads.head_of(store.root, "tiny").versions[0] == 4
+
+
+def test_gc_beside_verify_is_not_seen(store, monkeypatch):
+    """A version that is being looked through stays; it was taken from under the look, which ended in an exception."""
+    scandir = os.scandir
+
+    def collecting(path="."):
+        if "tiny/versions" in str(path):
+            store.gc(grace=0, keep=1)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", collecting)
+    assert store.verify() == [] and store.numbers("tiny") == [3, 4]
+
+
+def test_a_long_note_is_refused_before_it_is_written(store):
+    """At a bucket nobody could have read it again, and with it the whole log."""
+    with pytest.raises(RegistryError, match="at most 65,436 bytes"):
+        store.annotate(store.resolve("tiny"), description="x" * 70_000)
+    assert len(store.events("tiny")) == 8 and store.verify() == []
+
+
 def test_retired_versions_leave_a_whole_chain(store):
     assert store.gc(grace=0, keep=1)
     assert store.numbers("tiny") == [3, 4] and store.verify() == []
     assert publish(store, "tiny").number == 5 and store.verify() == []
 
 
-@pytest.mark.parametrize("exists", [False, True], ids=["no folder", "another folder"])
-def test_a_typing_error_is_not_an_intact_store(exists, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("command", ["verify", "repair"])
+@pytest.mark.parametrize("there", [None, "", "models/code"], ids=["no folder", "another folder", "a package called models"])
+def test_a_typing_error_is_not_an_intact_store(command, there, tmp_path, monkeypatch, capsys):
     from registry.commands import app
     from registry.console import run
 
-    if exists:
-        (tmp_path / "typo").mkdir()
-    monkeypatch.setattr("sys.argv", ["registry", "verify", "--registry", str(tmp_path / "typo")])
+    if there is not None:
+        (tmp_path / "typo" / there).mkdir(parents=True)
+    monkeypatch.setattr("sys.argv", ["registry", command, "--registry", str(tmp_path / "typo")])
     with pytest.raises(SystemExit) as ended:
         run(app)
     assert ended.value.code == 2 and "there is no model store in" in capsys.readouterr().err
+    assert not (tmp_path / "typo" / "store.json").exists()
