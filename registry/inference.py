@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,7 +91,7 @@ class Model:
         self.chunk = chunk
         _check_networks(files, name)
         self._files = {file: files[file] for file in NETWORKS}
-        self._settings = (tuple(providers) if not isinstance(providers, str) else providers, threads, dict(session_options or {}))
+        self._settings = (providers if isinstance(providers, str) else tuple(providers), threads, _options(session_options))
         self._open()
 
     def __repr__(self) -> str:
@@ -109,9 +110,14 @@ class Model:
     # ------------------------------------------------------------------ the two networks
 
     def encode(self, images: NDArray[np.generic], condition: ArrayLike | None = None) -> tuple[Floats, Floats]:
-        """mu and logvar of q(z|x), each (N, D) float32.  Raises `RegistryError` for a wrong shape, type or range."""
+        """mu and logvar of q(z|x), each (N, D) float32.  Raises `RegistryError` for a wrong shape, type or range; warns of uint8
+        images of 0 and 1, which are all but black."""
         shape, latents = self.signature.image_shape, (self.signature.latent_dim,)
-        batch, single = _batch(np.asarray(images), len(shape))
+        batch, single = _batch(_array(images), len(shape))
+        if batch.dtype == np.uint8 and batch.size and batch.max() == 1:
+            warnings.warn(
+                "uint8 images are 0 to 255, but these are 0 and 1 only: where 1 means white, give 255 * images", stacklevel=2
+            )
         mu, logvar = self._run(
             "encoder.onnx", lambda rows: unit_images(batch[rows], shape), len(batch), condition, [latents, latents]
         )
@@ -119,7 +125,7 @@ class Model:
 
     def decode(self, z: NDArray[np.floating], condition: ArrayLike | None = None) -> Floats:
         """Pixel means in [0, 1], (N, C, H, W) float32, of latents z (N, D).  Raises `RegistryError` for a bad shape, NaN."""
-        batch, single = _batch(np.asarray(z), 1)
+        batch, single = _batch(_array(z), 1)
         latents = self.signature.latent_dim
         pixels = self._run(
             "decoder.onnx", lambda rows: finite_latents(batch[rows], latents), len(batch), condition, [self.signature.image_shape]
@@ -149,6 +155,7 @@ class Model:
     def sample(self, n: int, condition: ArrayLike | None = None, seed: int = 0) -> Floats:
         """`n` new images (n, C, H, W): z ~ N(0, I), decoded.  The same seed gives the same images."""
         _check_whole("n", n, 1)
+        _check_whole("seed", seed, 0)
         z = np.random.default_rng(seed).standard_normal((n, self.signature.latent_dim), dtype=np.float32)
         return self.decode(z, condition)
 
@@ -162,9 +169,11 @@ class Model:
     def traverse(self, image: NDArray[np.generic], latent: int, values: ArrayLike, condition: int | None = None) -> Floats:
         """(len(values), C, H, W): the image with latent number `latent` set to each of `values`, the others as encoded."""
         _check_whole("latent", latent, 0, self.signature.latent_dim - 1)
-        values = np.atleast_1d(np.asarray(values, dtype=np.float32))
-        z = np.repeat(self._mean(image, condition)[None], len(values), axis=0)
-        z[:, latent] = values
+        row = np.atleast_1d(_array(values))
+        if row.ndim > 1 or row.dtype.kind not in "fiu":
+            raise RegistryError(f"values must be numbers in a row, but got {row.dtype} of shape {row.shape}")
+        z = np.repeat(self._mean(image, condition)[None].astype(np.float64), len(row), axis=0)
+        z[:, latent] = row
         return self.decode(z, condition)
 
     # ------------------------------------------------------------------ picture files
@@ -211,7 +220,7 @@ class Model:
         self._open()
 
     def _mean(self, image: NDArray[np.generic], condition: int | None) -> Floats:
-        image = np.asarray(image)
+        image = _array(image)
         if image.shape != self.signature.image_shape:
             raise RegistryError(f"one image must have the shape {self.signature.image_shape}, but got {image.shape}")
         return self.encode(image, condition)[0]
@@ -223,7 +232,7 @@ class Model:
             raise RegistryError(f"this model has {has} condition, but got {got}")
         if classes is None:
             return None
-        labels = np.asarray(condition)
+        labels = _array(condition)
         with _refusing():
             return check_labels(np.broadcast_to(labels, (count,)) if labels.ndim == 0 else labels, classes, count)
 
@@ -257,6 +266,20 @@ def _check_networks(files: Mapping[str, bytes], name: str) -> None:
             raise RegistryError(f"a model needs encoder.onnx and decoder.onnx, but {name} has no {file}")
 
 
+def _options(given: Mapping[str, str] | None) -> dict[str, str]:
+    try:
+        return dict(given or {})
+    except (ValueError, TypeError):
+        raise RegistryError(f"session_options are text: text, but got {given!r}") from None
+
+
+def _array(given: object) -> NDArray[Any]:
+    try:
+        return np.asarray(given)
+    except (ValueError, TypeError) as error:  # rows of different lengths, say
+        raise RegistryError(f"an array must be given, but got a {type(given).__name__} that is none: {error}") from None
+
+
 def _batch(array: NDArray[Any], dimensions: int) -> tuple[NDArray[Any], bool]:
     """The array as a batch, and whether it was a single one.  `dimensions`: of a single one."""
     if array.ndim not in (dimensions, dimensions + 1):
@@ -274,7 +297,7 @@ def _told(batch: Batch) -> tuple[NDArray[Any], ArrayLike | None]:
 
 
 def _check_whole(name: str, value: object, low: int, high: float = math.inf) -> None:
-    if not isinstance(value, (int, np.integer)) or not low <= value <= high:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= high:
         rule = f"{name} >= {low}" if high == math.inf else f"{low} <= {name} <= {high}"
         raise RegistryError(f"{rule} must hold for a whole number, but got {name}={value!r}")
 

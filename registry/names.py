@@ -10,7 +10,7 @@ Names become folders on any file system and parts of URLs, so they are strict: l
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import NamedTuple, SupportsIndex
 
 from registry.errors import RegistryError
 
@@ -69,6 +69,10 @@ def parse_reference(text: str, version: int | None = None) -> Reference:
     >>> parse_reference("dsprites@3") == parse_reference("dsprites", 3)
     True
     """
+    if not isinstance(text, str) or not text:
+        raise RegistryError(f"a model is named by text, but got {text!r}")
+    if version is not None and (isinstance(version, bool) or not isinstance(version, SupportsIndex)):
+        raise RegistryError(f"a version is a whole number, but got {version!r}")
     if _DIGEST.fullmatch(text):
         reference = Reference(digest=text)
     else:

@@ -76,8 +76,8 @@ def _set(settings: Any, key: str, value: str) -> None:
 
 
 def _check_settings(providers: Sequence[str], threads: int | None) -> None:
-    if threads is not None and threads < 1:
-        raise RegistryError(f"threads >= 1 must hold, but got threads={threads}")
+    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+        raise RegistryError(f"threads >= 1 must hold for a whole number, but got threads={threads!r}")
     if isinstance(providers, str) or not providers:
         raise RegistryError(f"providers must be a list of at least one name, but got {providers!r}")
     there = onnxruntime.get_available_providers()

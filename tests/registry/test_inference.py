@@ -43,10 +43,32 @@ def test_latents_that_float32_cannot_hold(tiny, z):
         tiny.decode(z)
 
 
-@pytest.mark.parametrize("call", [lambda m: m.sample(2.0), lambda m: m.sample("2"), lambda m: m.interpolate(*images(2), 2.5)])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda m: m.sample(2.0),
+        lambda m: m.sample("2"),
+        lambda m: m.sample(True),
+        lambda m: m.sample(2, seed="x"),
+        lambda m: m.sample(2, seed=-1),
+        lambda m: m.interpolate(*images(2), 2.5),
+        lambda m: load("tiny", "1"),
+        lambda m: load("tiny", True),
+        lambda m: Model(m.manifest, m.files, threads="2"),
+    ],
+)
 def test_whole_numbers(tiny, call):
     with pytest.raises(RegistryError, match="whole number"):
         call(tiny)
+
+
+def test_uint8_of_0_and_1_is_taken_as_black_and_says_so(tiny):
+    ones = (images(2) > 127).astype(np.uint8)
+    with pytest.warns(UserWarning, match="where 1 means white, give 255"):
+        mu = tiny.encode(ones)[0]
+    np.testing.assert_array_equal(mu, tiny.encode(ones / 255)[0])
+    tiny.encode(np.zeros((2, 1, 8, 8), np.uint8))  # black pictures are black pictures
+    tiny.encode(ones * np.uint8(255))
 
 
 def test_it_is_a_codec_and_agrees_with_torch(tiny, tiny_vae):
@@ -185,6 +207,11 @@ def test_a_condition_for_a_model_without(tiny):
         lambda model: model.traverse(images()[0], -1, [0]),
         lambda model: model.traverse(images()[0], 0, [np.nan]),
         lambda model: model.traverse(images(), 0, [0]),
+        lambda model: model.traverse(images()[0], 0, "abc"),
+        lambda model: model.traverse(images()[0], 0, [[1, 2], [3, 4]]),
+        lambda model: model.traverse(images()[0], 0, [1e39]),
+        lambda model: model.encode([[1], [1, 2]]),
+        lambda model: model.decode([[1], [1, 2]]),
     ],
 )
 def test_senseless_requests(tiny, call):

@@ -78,7 +78,8 @@ def test_references(text, version, meaning):
 
 
 @pytest.mark.parametrize(
-    ("text", "version"), [("a@b@c", None), ("a@٣", None), ("a@3", 3), ("sha256:0123abcd", 1), ("sha256:XYZ", None)]
+    ("text", "version"),
+    [("a@b@c", None), ("a@٣", None), ("a@3", 3), ("sha256:0123abcd", 1), ("sha256:XYZ", None), (None, None), (3, None)],
 )
 def test_bad_references(text, version):
     with pytest.raises(RegistryError):
