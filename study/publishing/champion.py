@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from registry.errors import DamagedError, NotFoundError
 from registry.shelf import Shelf
 from registry.version import Version
 from study.metrics import direction
@@ -27,8 +28,11 @@ def move_aliases(store: Shelf, name: str, best: Version, metrics: Sequence[str])
     """`candidate` to this version, and `champion` if it has earned it; returns one line that says what became of `champion`."""
     store.set_alias(name, best.number, "candidate")
     number = store.aliases(name).get("champion")
-    champion = None if number is None else store.resolve(name, number)
-    moves, why = _verdict(best, champion, metrics)
+    try:
+        champion = None if number is None else store.resolve(name, number)
+        moves, why = _verdict(best, champion, metrics)
+    except (DamagedError, NotFoundError):
+        moves, why = _flaw(best) is None, _flaw(best) or f"version {number} is lost or damaged"
     if moves:
         store.set_alias(name, best.number, "champion", expect=number)
         return f"champion is now version {best.number}: {why}"

@@ -8,10 +8,12 @@ confirmed with fresh seeds since is a version of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from models.codec import TorchCodec
+from registry.errors import DamagedError, NotFoundError
 from registry.manifest import DatasetRecord, Lineage
 from registry.shelf import Shelf
 from registry.version import Version
@@ -103,8 +105,11 @@ def _published(store: Shelf, name: str, lineage: Lineage) -> Version | None:
     """The version that is this very training, if it is in the registry already."""
     if name not in store.names():
         return None
-    same = [version for version in store.versions(name) if _identity(version.manifest.lineage) == _identity(lineage)]
-    return same[0] if same else None
+    for version in store.versions(name):
+        with suppress(DamagedError, NotFoundError):  # one that cannot be read keeps no other from being published
+            if _identity(version.manifest.lineage) == _identity(lineage):
+                return store.resolve(name, version.number)
+    return None
 
 
 def _identity(lineage: Lineage) -> tuple[object, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from registry.manifest import Budget
 from registry.store import Store
 from registry.version import Version
 from study.publishing.champion import move_aliases
+from study.publishing.publish import _published
 from tests.registry.helpers import FILES, LINEAGE, manifest
 
 
@@ -64,3 +66,27 @@ def test_a_name_may_have_no_champion(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     told = move_aliases(store, "m", add(store, budget="smoke", steps=120), ["recon", "mig"])
     assert told.startswith("no champion yet: version 1 was trained for 120 steps") and store.aliases("m") == {"candidate": 1}
+
+
+def test_a_champion_that_is_lost_or_damaged_is_replaced(tmp_path: Path) -> None:
+    """It ended the command in an error, after all had been published, and again each time."""
+    store = Store(tmp_path / "store")
+    for _ in range(2):
+        store.set_alias("m", add(store).number, "champion")
+        (store.root / f"models/m/versions/{store.aliases('m')['champion']}/manifest.json").write_bytes(b"damaged")
+    assert move_aliases(store, "m", add(store, budget="smoke"), ["recon", "mig"]).startswith(
+        "champion stays version 2: version 3"
+    )
+    assert move_aliases(store, "m", add(store), ["recon", "mig"]) == "champion is now version 4: version 2 is lost or damaged"
+    store.repair()
+    store.set_alias("m", 3, "champion")
+    shutil.rmtree(store.root / "models/m/versions/3")
+    assert move_aliases(store, "m", add(store), ["recon", "mig"]) == "champion is now version 5: version 3 is lost or damaged"
+
+
+def test_one_damaged_version_keeps_no_training_from_being_found(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    add(store)
+    wanted = add(store, seeds=3)
+    (store.root / "models/m/versions/1/manifest.json").write_bytes(b"damaged")
+    assert _published(store, "m", wanted.manifest.lineage) == wanted
