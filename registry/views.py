@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from models.errors import did_you_mean
 from registry.errors import NotFoundError
 from registry.history import Event
 from registry.store import Store
@@ -39,19 +40,30 @@ class Filter:
             and (self.study is None or row["study"] == self.study)
             and (self.dataset is None or row["dataset"] == self.dataset)
             and (self.tag is None or _tagged(row["tags"], self.tag))
-            and fulfils(self.where, row | row["tags"] | row["metrics"])
+            and fulfils(self.where, values(row))
         )
 
 
 def listing(store: Store, wanted: Filter) -> tuple[list[dict[str, Any]], list[str]]:
-    """One row a version that the filter accepts, by name, newest first; and one line for each that cannot be read."""
+    """One row a version that the filter accepts, by name, newest first; and one line for each that cannot be read, and for each
+    condition on what no version has: most likely a typing error."""
     rows, damage = [], []
     for name in store.names():
         entries, unreadable = store.entries(name)
         damage += unreadable
-        found = (summary(entry.version, entry.facts, entry.aliases, entry.tags) for entry in entries)
-        rows += [row for row in found if wanted.accepts(row)]
-    return rows, damage
+        rows += [summary(entry.version, entry.facts, entry.aliases, entry.tags) for entry in entries]
+    known = {key for row in rows for key in values(row)} if wanted.where else set()
+    damage += [
+        f"no version has {condition.name!r}{did_you_mean(condition.name, sorted(known))}"
+        for condition in wanted.where
+        if rows and condition.name not in known
+    ]
+    return [row for row in rows if wanted.accepts(row)], damage
+
+
+def values(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a condition can name: columns, tags and metrics of a row."""
+    return {**row, **row["tags"], **row["metrics"]}
 
 
 def _tagged(tags: Mapping[str, str], wanted: str) -> bool:

@@ -65,4 +65,6 @@ def _plain(path: Path, limit: int) -> bytes:
     try:
         return read_plain(path, limit)
     except OSError as error:
-        raise UnsafeError(f"a folder to import holds plain files of their sizes, but of {path} {error.strerror}") from None
+        raise UnsafeError(
+            f"a folder to import holds plain files only, as long as they should be, but {path}: {error.strerror}"
+        ) from None

@@ -139,6 +139,12 @@ def test_list_where(cli, store, where, names):
     assert [row["name"] for row in json.loads(cli("list", "--json", "--tag", "status=stopped")[1])] == ["c"]
 
 
+def test_a_condition_on_what_no_version_has_is_told(cli, store):
+    publish(store, "a", 0.4)
+    assert cli("list", "--where", "mgi >= 0.2")[2] == "warning: no version has 'mgi'; did you mean mig?\n"
+    assert cli("list", "--where", "mig >= 0.9")[2] == ""
+
+
 @pytest.mark.parametrize(
     ("where", "rule"),
     [

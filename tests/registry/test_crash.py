@@ -16,7 +16,9 @@ from tests.registry.helpers import FILES, manifest, publish
 from tests.registry.test_structure import exchange, filled
 
 REPOSITORY = Path(__file__).parents[2]
-CUTS = pytest.mark.parametrize("cut", [[], ["--power-cut"]], ids=["kill", "power-cut"])
+CUTS = pytest.mark.parametrize(  # a power cut is a kill that loses more
+    "cut", [pytest.param([], id="kill", marks=pytest.mark.slow), pytest.param(["--power-cut"], id="power-cut")]
+)
 
 
 @pytest.fixture

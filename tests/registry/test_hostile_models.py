@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+import resource
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -47,6 +49,28 @@ def test_a_thousand_mutated_models(good):
         assert onnx.ModelProto.FromString(data).SerializeToString(deterministic=True) == data and SECRET.encode() not in data
     assert passed < 50  # a repeated field may stand twice
     assert not any("\n" in refusal for refusal in refusals)
+
+
+@pytest.mark.slow
+def test_those_that_pass_run_within_their_limits(published, good):
+    """In the sandbox, where no file can be opened and memory is limited by the system: each ends, well or refused in one line."""
+    signature, ends, said, seconds = published.resolve("tiny").manifest.signature, Counter(), [], []
+    for seed in range(1000):
+        data, before = mutated(good["encoder.onnx"], seed), resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        try:
+            check_onnx(data, "encoder.onnx")
+        except UnsafeError:
+            ends["refused unopened"] += 1
+            continue
+        try:
+            try_model(good | {"encoder.onnx": data}, signature)
+            ends["ran"] += 1
+        except UnsafeError as error:
+            ends["refused in the sandbox"] += 1
+            said.append(str(error))
+        seconds.append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before)
+    print(f"\n1,000 mutated models: {dict(ends)}, at most {max(seconds):.1f} s")
+    assert max(seconds) < 10 and not any("\n" in line for line in said)
 
 
 def test_a_renumbered_key_does_not_hide_external_data(good):

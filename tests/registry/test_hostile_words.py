@@ -9,6 +9,7 @@ import sys
 import tarfile
 
 import pytest
+from typer.testing import CliRunner
 
 from registry.bundle import export_bundle, import_bundle
 from registry.commands import app
@@ -24,16 +25,31 @@ WORDS = [
     "sha256:", "sha256:" + "0" * 64, "sha256:" + "z" * 64, "*", "[", "[!", "%s%n", "$HOME", "~nobody",
 ]  # fmt: skip
 COMMANDS = {
-    "list": ["--where", "--sort", "--metrics", "--name", "--alias", "--study", "--dataset", "--tag", "--limit"],
+    "list": ["--where", "--sort", "--metrics", "--name", "--alias", "--study", "--dataset", "--tag"],
     "show": [],
     "promote": ["--expect"],
+    "demote": ["--expect"],
     "annotate": ["--tag", "--description"],
     "history": [],
-    "verify": ["--name"],
+    "verify": ["--key"],
+    "repair": [],
+    "sign": ["--key"],
     "diff": [],
-    "gc": ["--grace", "--keep"],
-    "import": ["--name"],
-    "encode": ["--out"],
+    "gc": ["--grace-hours", "--keep"],
+    "export": ["--to"],
+    "import": [
+        "--name",
+        "--encoder",
+        "--decoder",
+        "--range",
+        "--pixels",
+        "--latent-dim",
+        "--image-shape",
+        "--dataset",
+        "--claim",
+    ],
+    "pull": [],
+    "encode": ["--out", "--condition", "--threads", "--provider"],
 }
 
 
@@ -47,6 +63,15 @@ def command_lines(count: int) -> list[list[str]]:
             line += [option, rng.choice(WORDS)]
         lines.append(line)
     return lines
+
+
+def test_the_hostile_command_lines_are_of_all_commands_and_options():
+    """A word after an option that does not exist never reaches the command."""
+    known = {command.name or command.callback.__name__: command.callback for command in app.registered_commands}
+    assert set(COMMANDS) == set(known)
+    for command, options in COMMANDS.items():
+        help_text = CliRunner().invoke(app, [command, "--help"], terminal_width=200).output
+        assert all(f"{option} " in help_text for option in options), (command, options)
 
 
 def test_two_hundred_hostile_command_lines(store, monkeypatch, capsys, tmp_path):
