@@ -10,6 +10,7 @@ import io
 import json
 import os
 import sys
+import time
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, track
+from rich.progress import Progress, TaskID
 
 from models.errors import UserError
 
@@ -33,6 +34,9 @@ __all__ = [
     "progress",
     "run",
 ]
+
+EVERY = 15.0
+"""Seconds between two lines of progress where there is no terminal."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Item = TypeVar("Item")
@@ -137,12 +141,39 @@ def _fail(message: str) -> None:
 
 
 def bar() -> Progress:
-    """A progress bar on standard error; silent where that is not a terminal."""
+    """A progress bar on standard error; where that is not a terminal, a line now and then."""
     console = Console(stderr=True)
-    return Progress(console=console, transient=True, disable=not console.is_terminal)
+    return Progress(console=console, transient=True) if console.is_terminal else _Lines()
 
 
 def progress(items: Iterable[Item], total: int, description: str) -> Iterable[Item]:
     """`items`, with a progress bar like `bar`."""
-    console = Console(stderr=True)
-    return track(items, description, total=total, console=console, transient=True, disable=not console.is_terminal)
+    with bar() as shown:
+        yield from shown.track(items, total, description=description)
+
+
+class _Lines(Progress):
+    """A progress bar for a file: every `EVERY` seconds a line says how far it is.  Quick work says nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(auto_refresh=False, disable=True)
+        self._due = time.monotonic() + EVERY
+
+    def update(self, task_id: TaskID, **changes: Any) -> None:
+        """As in a terminal."""
+        super().update(task_id, **changes)
+        self._say(task_id)
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        """As in a terminal."""
+        super().advance(task_id, advance)
+        self._say(task_id)
+
+    def _say(self, number: TaskID) -> None:
+        task = self.tasks[self.task_ids.index(number)]
+        if time.monotonic() < self._due or not task.total or not 0 < task.completed < task.total:
+            return
+        self._due = time.monotonic() + EVERY
+        left = (task.elapsed or 0) * (task.total - task.completed) / task.completed
+        said = f"{task.description}: {100 * task.completed / task.total:.0f} %, about {duration(left)} left"
+        print(said, file=sys.stderr, flush=True)

@@ -15,6 +15,7 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from analysis.ranking.picture_set import PictureSet
+from registry.console import progress
 from study.views import title
 
 __all__ = ["Folded", "Strip", "page_of"]
@@ -81,8 +83,11 @@ def page_of(
     environment.filters |= {"name": _readable, "uri": _uri, "shown": _shown, "placed": _placed}
     entries = record["pictures"]
     once = {number[entry["file"]]: entry for entry in reversed(entries) if "reason" in entry}
-    tiles = [_tile(pictures.root, out, entry, number[entry["file"]]) for entry in entries]
-    thumbnails = [_thumbnail(pictures.images[np.array([file])][0]) for file in first]
+    links = _links(pictures.root, out, [entry["file"] for entry in entries])
+    tiles = [_tile(entry, number[entry["file"]], link) for entry, link in zip(entries, links, strict=True)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow's encoders release Python's lock
+        drawn = pool.map(lambda file: _thumbnail(pictures.images[np.array([file])][0]), first)
+        thumbnails = list(progress(drawn, len(first), "drawing the page"))
     return environment.get_template("page.html").render(
         title=pictures.root.resolve().name,
         verdict=_verdict(record),
@@ -108,7 +113,7 @@ def _verdict(record: Mapping[str, Any]) -> str:
     return said if not unreadable else f"{said} {unreadable} file{'s' if unreadable > 1 else ''} could not be read."
 
 
-def _tile(folder: Path, out: Path, entry: Mapping[str, Any], picture: int) -> dict[str, Any]:
+def _tile(entry: Mapping[str, Any], picture: int, link: str) -> dict[str, Any]:
     """One letter a key: there can be thousands."""
     return {
         "f": entry["file"],
@@ -116,8 +121,8 @@ def _tile(folder: Path, out: Path, entry: Mapping[str, Any], picture: int) -> di
         "o": entry["stands_out"],
         "v": entry["view"],
         "t": picture,
-        "u": _link(folder, out, entry["file"]),
-        "c": len(entry.get("copies", ())),
+        "u": link,
+        "c": entry.get("alike", 1) - 1,
     }
 
 
@@ -137,13 +142,13 @@ def _placed(values: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:
     ]
 
 
-def _link(folder: Path, out: Path, name: str) -> str:
-    """From the page to the original; absolute where they are on different drives."""
+def _links(folder: Path, out: Path, names: Sequence[str]) -> list[str]:
+    """From the page to the originals; absolute where they are on different drives."""
     try:
-        path = os.path.relpath(folder.resolve() / name, out.resolve())
+        start = os.path.relpath(folder.resolve(), out.resolve()).replace(os.sep, "/")
     except ValueError:
-        return (folder.resolve() / name).as_uri()
-    return quote(os.fsencode(path.replace(os.sep, "/")))
+        return [(folder.resolve() / name).as_uri() for name in names]
+    return [quote(os.fsencode(os.path.normpath(f"{start}/{name}").replace(os.sep, "/"))) for name in names]
 
 
 def _readable(name: str) -> str:

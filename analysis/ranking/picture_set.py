@@ -5,10 +5,9 @@ What cannot be read is left out and named.  Sizes and modes may be mixed: `Prepr
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +21,7 @@ from models.outlier_scores import Rows
 from models.picture_files import walk
 from models.preprocessing import Preprocessing
 from study.datasets import ArrayImages, save_pictures, skipped_note
+from study.views import alike, equal
 
 __all__ = ["PictureSet", "files_named", "find_files", "fitting_preprocessing", "read_pictures"]
 
@@ -53,19 +53,33 @@ class PictureSet:
 
     @cached_property
     def alike(self) -> tuple[Rows, Rows]:
-        """The first file of each of the u different pictures, (u,), and which of those each file is, (n,)."""
-        pictures = (self.images[np.array([row])] for row in range(len(self)))
-        digests = [hashlib.blake2b(picture.tobytes(), digest_size=16).digest() for picture in pictures]
-        first: dict[bytes, int] = {}
-        for row, digest in enumerate(digests):
-            first.setdefault(digest, row)
-        number = {digest: k for k, digest in enumerate(first)}
-        return np.array(list(first.values()), dtype=np.int64), np.array([number[d] for d in digests], dtype=np.int64)
+        """The first file of each of the u different pictures, (u,), and which of those each file is, (n,).
 
-    def copies(self, file: int) -> list[int]:
-        """Other files with the same picture, as read."""
-        picture = self.alike[1]
-        return [int(other) for other in np.flatnonzero(picture == picture[file]) if other != file]
+        Files that show the same picture, or nearly (`study.views`), are one.
+        """
+        first, which = np.unique(alike(self.images), return_inverse=True)
+        return first, which
+
+    @cached_property
+    def copies(self) -> dict[int, list[int]]:
+        """By file: the others that show the same picture, or nearly, if it is the first of them, else that first one."""
+        which = self.alike[1]
+        by_picture = np.split(np.argsort(which, kind="stable"), np.cumsum(np.bincount(which))[:-1])
+        groups = [rows.tolist() for rows in by_picture if len(rows) > 1]
+        return {file: rows[1:] if file == rows[0] else rows[:1] for rows in groups for file in rows}
+
+    @cached_property
+    def equal(self) -> Rows:
+        """For each file the first one with the very same pixels, as read, (n,)."""
+        return equal(self.images)
+
+    @property
+    def distinct(self) -> PictureSet:
+        """One file of each different picture."""
+        first = self.alike[0]
+        if len(first) == len(self):
+            return self
+        return replace(self, files=tuple(self.files[file] for file in first), images=ArrayImages(self.images[first]))
 
 
 def find_files(folder: Path, exclude: Iterable[str] = ()) -> list[Path]:

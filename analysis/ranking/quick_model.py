@@ -7,13 +7,12 @@ learns that first.  With few pictures every one of them is seen often, so steps 
 from __future__ import annotations
 
 import hashlib
-import sys
 
 import numpy as np
 
 from models.errors import UserError
 from models.vae import VAE
-from registry.console import duration, progress
+from registry.console import progress
 from study.config import Training, TrialConfig
 from study.datasets import Dataset, Images
 from study.training.run import Run
@@ -24,7 +23,6 @@ STEPS = 2_000
 EPOCHS = 400
 BATCH_SIZE = 64
 REPORTS = 20
-PLAIN = 5  # reports between two lines where there is no terminal
 
 
 def train_on(images: Images, name: str, seed: int = 0, steps: int | None = None) -> VAE:
@@ -39,10 +37,8 @@ def train_on(images: Images, name: str, seed: int = 0, steps: int | None = None)
         training=Training(steps=steps, batch_size=min(BATCH_SIZE, len(images))),
     )
     run = Run(config, _as_dataset(images, name), seed, reports=REPORTS)
-    for number, report in enumerate(progress(run.advance(), REPORTS, "training a small model"), start=1):
-        if not sys.stderr.isatty() and number % PLAIN == 0:  # into a file, too: that it goes on, and for how long
-            left = report.seconds * (steps - report.step) / report.step
-            print(f"trained {report.step} of {steps} steps, about {duration(left)} left", file=sys.stderr)
+    for _ in progress(run.advance(), REPORTS, "training a small model"):
+        pass
     if run.status == "diverged":
         raise UserError(f"no model could be trained on {name}: {run.reason}")
     return run.model.eval()

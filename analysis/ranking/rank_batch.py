@@ -19,7 +19,7 @@ What is *not* known from one batch alone is how odd an ordinary picture can be. 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -75,6 +75,12 @@ class Ranking:
     def values(self) -> Floats:
         """(n,), higher = odder."""
         return self.scores.values
+
+    def spread(self, picture: Rows) -> Ranking:
+        """Of files, where file number i shows picture[i]: each has what its picture has.  The batch stays as it is."""
+        own = {name: getattr(self, name)[picture] for name in ("ranks", "low", "high", "stand_out")}
+        parts, rest, p = (None if of is None else of[picture] for of in (self.scores.parts, self.scores.rest, self.p_values))
+        return replace(self, scores=Scores(self.values[picture], parts, rest), p_values=p, **own)
 
     def rank_of(self, row: int, other: Batch) -> int:
         """The rank of picture number `row` if it were the one picture of `other`, everything else as it is."""

@@ -19,8 +19,9 @@ from analysis.ranking.reference import read_both
 from models.checkpoint import save_model
 from models.codec import TorchCodec
 from models.errors import UserError
-from models.outlier_scores import DEFAULT_SCORE, Batch, needs
+from models.outlier_scores import DEFAULT_SCORE, Batch, Rows, needs
 from registry.console import bar
+from study.datasets import ArrayImages
 
 __all__ = ["rank_folder"]
 
@@ -37,9 +38,9 @@ def rank_folder(
     registry: Path | None = None,
     seed: int = 0,
 ) -> tuple[dict[str, Any], Ranking]:
-    """Rank a folder and write the three files into `out`; returns what ranking.json holds, and the ranking.
+    """Rank a folder and write the three files into `out`; returns what ranking.json holds, and the ranking of its pictures.
 
-    Raises `UserError` for bad input of any kind; no ranking is written then.
+    Files that show the same picture, or nearly, are one picture.  Raises `UserError` for bad input; no ranking is written then.
     """
     asked = needs(score)
     opened = open_model(model, registry) if model is not None else None
@@ -48,36 +49,47 @@ def rank_folder(
     )
     if len(pictures) < 3:
         raise UserError(f"a ranking needs at least 3 pictures, but {folder} has {len(pictures)}")
-    opened = opened or _train(pictures, folder, out, seed)
+    shown, picture = _different(pictures)
+    opened = opened or _train(shown, clean, folder, out, seed)
     if opened.config.condition is not None:
         raise UserError(f"{opened.name} is told each picture's class; a ranking needs a model without a condition")
-    batch = _encode(opened, pictures, asked)
+    batch = _encode(opened, shown, asked)
     ranking = rank_batch(batch, score, None if clean is None else _encode(opened, clean, asked), fdr, seed=seed)
-    explained = {e.row: e for e in explain(opened.codec, pictures.images, ranking, ranking.order[:top])}
+    explained = {e.row: e for e in explain(opened.codec, shown.images, ranking, ranking.order[:top])}
     record = record_of(
         pictures,
-        ranking,
+        ranking.spread(picture),
         _facts(opened, pictures, clean, ranking, fdr, seed),
-        lambda row, _: _entry(pictures, ranking, row, explained.get(row)),
+        lambda file, _: _entry(shown, ranking, int(picture[file]), explained.get(int(picture[file]))),
     )
     scale = scale_of(list(explained.values()))
-    images = pictures.images[np.array(list(explained), dtype=np.int64)]
+    images = shown.images[np.array(list(explained), dtype=np.int64)]
     more = {
-        pictures.names[row]: folded(image, e, len(ranking), scale)
-        for image, (row, e) in zip(images, explained.items(), strict=True)
+        shown.names[row]: folded(image, e, len(ranking), scale) for image, (row, e) in zip(images, explained.items(), strict=True)
     }
     how = HOW_TO_READ if ranking.scores.parts is not None else ""
-    write_ranking(out, record, page_of(pictures, out, record, more, about(opened.codec, pictures.images, ranking), how))
+    write_ranking(out, record, page_of(pictures, out, record, more, about(opened.codec, shown.images, ranking), how))
     return record, ranking
 
 
-def _train(pictures: PictureSet, folder: Path, out: Path, seed: int) -> OpenModel:
+def _different(pictures: PictureSet) -> tuple[PictureSet, Rows]:
+    """One file of each picture, and which of them each file shows; all files where hardly any differ."""
+    first, which = pictures.alike
+    return (pictures, np.arange(len(pictures))) if len(first) < 3 else (pictures.distinct, which)
+
+
+def _train(pictures: PictureSet, clean: PictureSet | None, folder: Path, out: Path, seed: int) -> OpenModel:
+    """On the folder and the reference together: a model of the folder alone draws its own pictures better than others."""
     from analysis.ranking.quick_model import train_on
 
-    print(f"no --model: training a small one on the {len(pictures)} pictures", file=sys.stderr)
-    model = train_on(pictures.images, folder.resolve().name, seed)
+    both = "" if clean is None else f" and the {len(clean)} of the reference"
+    print(f"no --model: training a small one on the {len(pictures)} pictures{both}", file=sys.stderr)
+    images = pictures.images
+    if clean is not None:
+        images = ArrayImages(np.concatenate([images.array, clean.images.array]))
+    model = train_on(images, folder.resolve().name, seed)
     save_model(model, out / "model.vae")
-    return from_codec(TorchCodec(model), model.config, "trained on these pictures")
+    return from_codec(TorchCodec(model), model.config, f"trained on these pictures{' and the reference' if both else ''}")
 
 
 def _encode(opened: OpenModel, pictures: PictureSet, asked: tuple[str, ...]) -> Batch:

@@ -1,6 +1,6 @@
 """Rank a folder through views (`study.views`), without training anything: what `python -m analysis.rank FOLDER` does.
 
-duplicates   pictures that are equal as read are ranked as one
+duplicates   pictures that are the same, or nearly, are ranked as one (`PictureSet.alike`)
 features     of a pretrained network where one is in the registry, or can be made from installed weights; else a note
 reference    half of it is what the folder is compared with, the other half calibrates (conformal p-values)
 """
@@ -119,14 +119,16 @@ def rank_views(
     Raises `UserError` for an unknown view, one that needs a VAE, fewer than 3 pictures or 8 of reference, fdr outside (0, 1).
     """
     _check(pictures, views, reference, fdr)
-    mine = pictures.images[np.arange(len(pictures))]
     files, picture = pictures.alike
-    images = mine[files] if reference is None else np.concatenate([mine[files], reference.images[np.arange(len(reference))]])
+    images = pictures.distinct.images.array
+    if reference is not None:
+        images = np.concatenate([images, reference.images.array])
     context, calibration = _context(len(files), len(images), np.random.default_rng(seed))
     seen, used, notes = _seen(images, views, registry)
     if len(files) < 3:
         return _same(pictures, files, picture, seen, used, notes)
-    looks = {name: look_at(name, seen, context) for name in used}
+    with bar() as progress:
+        looks = {name: look_at(name, seen, context) for name in progress.track(used, description="comparing")}
     fused = fuse(seen, looks, context)
     values = fused.values[: len(files)]
     p_values = None if calibration is None else conformal(values, fused.values[calibration])[picture]

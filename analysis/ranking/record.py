@@ -3,8 +3,10 @@
 verdict, stand_out      of the whole folder, and how many pictures
 made_with, notes        facts by name, and what a reader must know
 unreadable              file and reason; such files count as odd, and have no rank
-pictures                oddest first: rank, file, score, stands_out, p_value, copies (other files with the same picture), and what
-                        the way of ranking adds: view and, where it is told, reason and nearest; intervals, latents, z
+pictures                oddest first: rank, file, score, stands_out, p_value; where other files show the same picture, or nearly,
+                        alike (how many files do), copies (all others of the first of them; of the others that first one),
+                        nearly (those of the copies that are not equal as read); and what the way of ranking adds: view, and where
+                        it is told, reason and nearest; intervals, latents, z
 """
 
 from __future__ import annotations
@@ -44,8 +46,7 @@ def record_of(
             "stands_out": bool(ranking.stand_out[file]),
             "p_value": None if ranking.p_values is None else float(ranking.p_values[file]),
         }
-        copies = [pictures.names[other] for other in pictures.copies(file)]
-        return found | ({"copies": copies} if copies else {}) | own(file, place)
+        return found | _copies(pictures, file) | own(file, place)
 
     return {
         "verdict": ranking.verdict,
@@ -56,6 +57,16 @@ def record_of(
         "pictures": [entry(int(file), place) for place, file in enumerate(ranking.order)],
         **more,
     }
+
+
+def _copies(pictures: PictureSet, file: int) -> Record:
+    others = pictures.copies.get(file)
+    if others is None:
+        return {}
+    which = pictures.alike[1]
+    nearly = [pictures.names[other] for other in others if pictures.equal[other] != pictures.equal[file]]
+    found = {"alike": int((which == which[file]).sum()), "copies": [pictures.names[other] for other in others]}
+    return found | ({"nearly": nearly} if nearly else {})
 
 
 def _other_kind(ranking: Ranked) -> list[str]:
@@ -83,5 +94,5 @@ def _csv(record: Record) -> str:
     writer.writeheader()
     for bad in record["unreadable"]:
         writer.writerow({**bad, "stands_out": True, "view": "unreadable"})
-    writer.writerows({**entry, "copies": len(entry.get("copies", ()))} for entry in record["pictures"])
+    writer.writerows({**entry, "copies": entry.get("alike", 1) - 1} for entry in record["pictures"])
     return text.getvalue()

@@ -35,10 +35,14 @@ def view_folder(
     pictures, clean = read_both(folder, exclude, reference, lambda files: fitting_preprocessing(files, part))
     ranking = rank_views(pictures, views, clean, fdr, registry, seed)
 
-    def own(file: int, place: int) -> dict[str, Any]:
+    told = set(list(dict.fromkeys(ranking.picture[ranking.order].tolist()))[:top])
+
+    def own(file: int, _: int) -> dict[str, Any]:
         z = {name: round(float(values[ranking.picture[file]]), 3) for name, values in ranking.fused.z.items()}
-        told = {"reason": ranking.reason(file), "nearest": [pictures.names[other] for other in ranking.nearest(file)]}
-        return {"view": ranking.view(file), "z": z} | (told if place < top else {})
+        found = {"view": ranking.view(file), "z": z}
+        if ranking.picture[file] not in told:
+            return found
+        return found | {"reason": ranking.reason(file), "nearest": [pictures.names[other] for other in ranking.nearest(file)]}
 
     trust = {name: round(value, 3) for name, value in ranking.fused.trust.items()}
     record = record_of(pictures, ranking, _facts(pictures, clean, ranking, fdr, crop), own, trust=trust)

@@ -10,6 +10,7 @@ See `study/views/_contract.py` for what these are, and `study/views/_fusion.py` 
 """
 
 from study.views._alarm import MEASURED, stands_apart
+from study.views._alike import alike, equal
 from study.views._contract import VIEWS, Look, Seen, View, far_from, look_at, needed, say, title
 from study.views._fusion import Fused, fuse
 from study.views._place import place_of
@@ -21,6 +22,8 @@ __all__ = [
     "Look",
     "Seen",
     "View",
+    "alike",
+    "equal",
     "far_from",
     "fuse",
     "look_at",

@@ -20,6 +20,7 @@ from models.outlier_scores import Batch, Floats, Rows
 from models.plugins import Plugins
 from study.datasets import Images
 from study.views._plain import plain_statistics
+from study.views._shrunk import shrunk
 
 __all__ = ["VIEWS", "Look", "Seen", "View", "far_from", "look_at", "needed", "say", "title"]
 
@@ -34,6 +35,7 @@ class Seen:
     features   (n, F) of a pretrained network, or None
     codes      what a VAE makes of them, or None
     plain      (n, 6), what each is by itself (`study.views._plain`)
+    small      (n, C, h, w) in [0, 1], at most 32 wide (`study.views._shrunk`)
     """
 
     images: Images
@@ -46,6 +48,10 @@ class Seen:
     @cached_property
     def plain(self) -> Floats:
         return plain_statistics(self.images)
+
+    @cached_property
+    def small(self) -> NDArray[np.float32]:
+        return shrunk(self.images)
 
 
 @dataclass(frozen=True)

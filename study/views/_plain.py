@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import laplace
 
-from models.outlier_scores import Floats
+from models.outlier_scores import Floats, Rows
 from study.datasets import Images
+from study.views._blocks import in_blocks
 
 __all__ = ["NAMES", "plain_statistics"]
 
@@ -27,8 +28,13 @@ CHUNK = 256
 
 def plain_statistics(images: Images) -> Floats:
     """(n, 6), in the order of `NAMES`."""
-    chunks = [np.arange(start, min(start + CHUNK, len(images))) for start in range(0, len(images), CHUNK)]
-    return np.concatenate([_of(images[rows]) for rows in chunks])
+    found = np.empty((len(images), len(NAMES)))
+
+    def fill(rows: Rows) -> None:
+        found[rows] = _of(images[rows])
+
+    in_blocks(len(images), CHUNK, fill)
+    return found
 
 
 def _of(images: NDArray[np.uint8]) -> Floats:

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from models.outlier_scores import Floats, Rows
-from study.datasets import Images
+from study.views._blocks import in_blocks
 from study.views._contract import Look, Seen, far_from
 from study.views._nearest import compared
-from study.views._shrunk import shrunk
+from study.views._shrunk import CHUNK
 
 __all__ = ["NEEDS", "SPEAKS", "TITLE", "look", "reason"]
 
@@ -35,7 +35,7 @@ FAINT = 1e-3
 
 def look(seen: Seen, context: Rows) -> Look:
     """Distances between unit vectors, 0 … √2."""
-    return compared(_outlines(seen.images), context)
+    return compared(_outlines(seen.small), context)
 
 
 def reason(seen: Seen, look: Look, row: int) -> str:
@@ -44,15 +44,21 @@ def reason(seen: Seen, look: Look, row: int) -> str:
     return f"drawn differently: its outlines are {times:.2f} × as far from those of its nearest pictures as is usual"
 
 
-def _outlines(images: Images) -> NDArray[np.float32]:
-    """(n, 8 · windows), unit vectors; zero where a picture has no edge."""
-    return np.concatenate([_of(x.mean(axis=1)) for x in shrunk(images)])
+def _outlines(small: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of pictures (n, C, h, w): (n, 8 · windows), unit vectors; zero where a picture has no edge."""
+    rows, columns = (_windows(side) for side in small.shape[2:])
+    found = np.empty((len(small), DIRECTIONS * len(rows) * len(columns)), np.float32)
+
+    def fill(block: Rows) -> None:
+        found[block] = _of(small[block].mean(axis=1), rows, columns)
+
+    in_blocks(len(small), CHUNK, fill)
+    return found
 
 
-def _of(grey: NDArray[np.float32]) -> NDArray[np.float32]:
+def _of(grey: NDArray[np.float32], rows: NDArray[np.float32], columns: NDArray[np.float32]) -> NDArray[np.float32]:
     down, right = (gaussian_filter(grey, (0, BLUR, BLUR), order=order, mode="nearest") for order in ((0, 1, 0), (0, 0, 1)))
     size, angle = np.hypot(down, right), (np.arctan2(down, right) % np.pi) * np.float32(DIRECTIONS / np.pi)
-    rows, columns = (_windows(side) for side in grey.shape[1:])
     found = np.empty((len(grey), DIRECTIONS, len(rows), len(columns)), np.float32)
     for direction in range(DIRECTIONS):
         away = np.abs((angle - direction + DIRECTIONS / 2) % DIRECTIONS - DIRECTIONS / 2)

@@ -7,14 +7,11 @@ photographs, where every picture is about as far from every other.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.outlier_scores import Rows
-from study.datasets import Images
 from study.views._contract import Look, Seen, far_from
 from study.views._nearest import compared
 from study.views._place import place_of
-from study.views._shrunk import shrunk
 
 __all__ = ["NEEDS", "SPEAKS", "TITLE", "look", "reason"]
 
@@ -25,8 +22,8 @@ SPEAKS = "always"
 
 def look(seen: Seen, context: Rows) -> Look:
     """Distances in grey levels (1 = white), root mean square over the picture."""
-    points = _points(seen.images)
-    return compared(points / np.sqrt(np.float32(points.shape[1])), context)
+    points = seen.small.reshape(len(seen), -1)
+    return compared(points, context, unit=float(np.sqrt(points.shape[1])))
 
 
 def reason(seen: Seen, look: Look, row: int) -> str:
@@ -37,8 +34,3 @@ def reason(seen: Seen, look: Look, row: int) -> str:
     times = far_from(look.distances, float(look.distances[row]))
     where = place_of((picture - others) ** 2)
     return f"{times:.1f} × as far from its nearest pictures as is usual, point by point, most at the {where}"
-
-
-def _points(images: Images) -> NDArray[np.float32]:
-    """(n, F) in [0, 1]."""
-    return np.concatenate([x.reshape(len(x), -1) for x in shrunk(images)])

@@ -44,6 +44,10 @@ def ranked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[dict[str
     return {way: (record, root / way) for way, record in records.items()}
 
 
+def first(entry: dict[str, Any]) -> str:
+    return min([entry["file"], *entry.get("copies", [])])
+
+
 @pytest.mark.parametrize("way", WAYS)
 class TestBothWays:
     def test_the_record(self, ranked, way):
@@ -51,13 +55,16 @@ class TestBothWays:
         assert json.loads((out / "ranking.json").read_text()) == record
         assert {"verdict", "stand_out", "made_with", "notes", "unreadable", "pictures"} <= set(record)
         assert [bad["file"] for bad in record["unreadable"]] == ["broken.png"]
-        for place, entry in enumerate(record["pictures"]):
+        assert len({first(entry) for entry in record["pictures"] if "reason" in entry}) == 4, "pictures, not files"
+        for entry in record["pictures"]:
             assert set(entry) >= ALWAYS
-            assert ("reason" in entry and len(entry["nearest"]) > 0) == (place < 4)
+            assert ("reason" in entry) == bool(entry.get("nearest"))
         assert {entry["file"]: entry["copies"] for entry in record["pictures"] if "copies" in entry} == {
             "07.png": ["same.bmp"],
             "same.bmp": ["07.png"],
         }
+        ranks = {entry["file"]: entry["rank"] for entry in record["pictures"]}
+        assert ranks["07.png"] == ranks["same.bmp"] and sorted(set(ranks.values())) == list(range(1, 41)), "ranked as one"
 
     def test_the_table_has_the_unreadable_first(self, ranked, way):
         _, out = ranked[way]
@@ -78,7 +85,7 @@ class TestBothWays:
         data = json.loads(page.split('id="data">')[1].split("</script>")[0])
         assert [tile["f"] for tile in data["tiles"]] == [entry["file"] for entry in record["pictures"]]
         assert len(data["thumbnails"]) == 40, "one a picture, however many files show it"
-        assert page.count('class="told"') == len({min([e["file"], *e.get("copies", [])]) for e in record["pictures"][:4]})
+        assert page.count('class="told"') == 4
         assert "1 file could not be read" in page and "broken.png" in page
         assert ("What the score is made of" in page) == (way == "latents")
 

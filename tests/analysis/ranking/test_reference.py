@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from analysis.ranking.rank_folder import rank_folder
 from analysis.ranking.view_folder import view_folder
 from models.errors import UserError
 
@@ -81,3 +82,12 @@ def test_pictures_of_a_reference_inside_the_folder_are_not_ranked(folder: Path, 
     noise(folder / "clean", 40, seed=2)
     record, _ = view_folder(folder, tmp_path / "out", ("pixels",), reference=folder / "clean")
     assert len(record["pictures"]) == 24 and not any(entry["file"].startswith("clean/") for entry in record["pictures"])
+
+
+@pytest.mark.slow
+def test_a_vae_is_trained_on_folder_and_reference_together(folder: Path, tmp_path: Path) -> None:
+    reference = noise(tmp_path / "clean", 40, seed=1)
+    record, ranking = rank_folder(folder, tmp_path / "out", score="contrast", reference=reference)
+    assert record["made_with"]["model"] == "trained on these pictures and the reference"
+    assert "40 reference pictures" in record["made_with"]["context"] and ranking.p_values is not None
+    assert np.median(ranking.p_values) > 0.2, "pictures of the folder are as ordinary to it as those of the reference"
