@@ -9,7 +9,7 @@ from pathlib import Path
 
 from models.errors import UserError
 
-__all__ = ["is_url", "local_folder", "write_atomically"]
+__all__ = ["check_writable", "is_url", "local_folder", "write_atomically"]
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
@@ -47,3 +47,15 @@ def local_folder(path: str | Path) -> Path:
     if is_url(path):
         raise UserError(f"a folder of this machine or of a shared file system is needed, but got the URL {path}")
     return Path(path).expanduser().absolute()
+
+
+def check_writable(folder: Path, what: str) -> None:
+    """Raises `UserError` where a file, or a folder that takes none, is where `folder` is or would be.  what: `--out`.
+
+    For work whose end is writing there: it fails before it has begun.
+    """
+    there = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
+    try:
+        tempfile.TemporaryDirectory(dir=there, prefix=".writable-").cleanup()
+    except OSError as error:
+        raise UserError(f"{what} must be a folder that can be written, but got {folder}: {error.strerror}: {there}") from None

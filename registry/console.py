@@ -38,6 +38,8 @@ __all__ = [
 EVERY = 15.0
 """Seconds between two lines of progress where there is no terminal."""
 
+MISUSED: Any = typer.BadParameter.__mro__[2]  # the base of what typer raises, which is click's, or its own copy of click's
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 Item = TypeVar("Item")
 
@@ -57,6 +59,10 @@ class CommandLine(typer.Typer):
         told: dict[str, Any] = {"help": help_text, "epilog": _epilog(examples[:3]), "no_args_is_help": True}
         super().__init__(**told, add_completion=False, pretty_exceptions_enable=False)
         self.examples = examples
+
+    def __call__(self, *args: Any, **settings: Any) -> Any:
+        """As typer does it, but what it says of a wrong option is for `run` to say."""
+        return super().__call__(*args, **{"standalone_mode": False, **settings})
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Command], Command]:
         def register(function: Command) -> Command:
@@ -83,15 +89,21 @@ def run(app: Callable[[], object]) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        app()
+        status = app()
     except UserError as error:
         _fail(str(error))
+    except MISUSED as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # which has been shown
+            sys.exit(2)
+        _fail(error.format_message())
     except BrokenPipeError:  # `… | head` closed the pipe: nothing more to say, nothing wrong
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         _fail(f"{error.strerror or error}{where}")
+    if isinstance(status, int):  # 130 after Ctrl-C
+        sys.exit(status)
 
 
 def print_json(value: Any) -> None:

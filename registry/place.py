@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from models.files import local_folder
+from models.files import check_writable, local_folder
 
 if TYPE_CHECKING:
     from registry.store import Store
@@ -43,10 +43,14 @@ def open_store(where: str | Path | None = None) -> Store:
 
 
 def registry_place(where: str | Path | None = None) -> str:
-    """`where`, or its default, as text that means the same in any folder; a URL has answered.
+    """`where`, or its default, as text that means the same in any folder; a URL has answered, a folder can be written.
 
     For work whose end is publishing.  Raises `UserError`, before it has begun.
     """
+    from registry.store import Store
+
     store = open_store(where)
     store.exists()
+    if isinstance(store, Store):
+        check_writable(store.root, "the model store")
     return store.where

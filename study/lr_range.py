@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from models.errors import UserError
-from models.files import write_atomically
+from models.files import check_writable, write_atomically
 from registry.console import AsJson, command_line, make_console, print_json, run
 from study.datasets import data_folder
 from study.recipes import recipe_names
@@ -72,6 +72,7 @@ def main(
     request = Request(
         name=name, runs=runs_folder(out), data=data_folder(data), registry=Path(), seed=seed, steps=steps, dataset=dataset
     )
+    check_writable(request.runs, "--out")
     _, opened, config = open_recipe(request, lambda line: console.print(line, markup=False))
     found = range_test(config, opened, low, high, seed)
     record = {"recipe": name, "low": low, "high": high, "steps_done": len(found.rates), "suggestion": found.suggestion}

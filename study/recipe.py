@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from models.errors import UserError
+from models.files import check_writable
 from registry.console import AsJson, Registry, command_line, duration, make_console, print_json, print_table, run
 from registry.place import registry_place
 from study.datasets import data_folder
@@ -64,6 +65,8 @@ def main(
         name=name, runs=runs_folder(out), data=data_folder(data), registry=registry_place(registry),
         seed=seed, fast=fast, epochs=epochs, dataset=dataset,
     )  # fmt: skip
+
+    check_writable(request.runs, "--out")
 
     def tell(line: str) -> None:
         console.print(line, markup=False)

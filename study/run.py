@@ -9,19 +9,20 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from pydantic import ValidationError
 from rich.table import Table
 
 from models.errors import UserError, explain
-from models.files import is_url
+from models.files import check_writable, is_url
 from registry.console import command_line, make_console, run
 from registry.place import registry_place
 from study.datasets import data_folder
-from study.records.folder import RECORD, StudyFolder, runs_folder
+from study.records.folder import RECORD, StudyFolder, StudyRecord, runs_folder
 from study.records.mirror import Mirror, below, check_url
+from study.search.resume import check_given, check_same, continued, continuing
 from study.search.samplers import SAMPLERS
 from study.search.schedulers import SCHEDULERS
 from study.spaces import AROUND, SPACES, load_space
@@ -103,43 +104,71 @@ def main(
     if show_list:
         _show_spaces()
         return
-    asked = [option for option in (space, resume, extend) if option is not None]
-    if len(asked) != 1:
-        raise UserError(f"give exactly one of --space, --resume, --extend (or --list); spaces: {', '.join(SPACES.names())}")
+    study = _one_of(space, resume, extend)
     if address is not None:
         from study.search.plan import check_address
 
         check_address(address)
-    remote = out if out is not None and is_url(out) else None
-    runs = runs_folder(None if remote else out)
-    if remote is not None:
-        check_url(remote)
-        Mirror(runs, remote).check(write=not dry_run)
+    place = _place(out, write=not dry_run)
     models = None if dry_run else registry_place(registry)
     given = {key: value for key, value in ctx.params.items() if _was_given(ctx, key)}
     if space is None:
-        from study.search.resume import check_given
-
         check_given(given, extend=extend is not None)
-        folder = _begun(asked[0], runs, remote)
-        _continue(folder, given, dry_run=dry_run)
-    elif resume_if_exists and _is_begun(_named(name), runs, remote):
-        from study.search.resume import check_same, continuing
-
-        folder = _begun(_named(name), runs, remote)
+        folder = _begun(study, place)
+        record = _continued(folder, given)
+    elif resume_if_exists and _is_begun(_named(name), place):
+        folder = _begun(_named(name), place)
         check_same(folder, given)
-        _continue(folder, continuing(given), dry_run=dry_run)
+        record = _continued(folder, continuing(given))
     else:
-        name = name or f"{space}-{time.strftime('%Y%m%d-%H%M%S')}"
-        url = below(remote, name) if remote else None
-        folder = StudyFolder.new(runs, name, url)
-        _begin(folder, _request(folder, {**ctx.params, "remote": url}), dry_run=dry_run)
+        load_space(study)  # an unknown one is said before its name is made one of the study's
+        folder = place.new(f"{space}-{time.strftime('%Y%m%d-%H%M%S')}" if name is None else name)
+        record = _planned(folder, _request(folder, place, ctx.params), measure=dry_run)
     if models is not None:
         from study.search.job import search_and_publish
         from study.search.live_page import live_page
 
+        if not (folder.path / RECORD).is_file():
+            folder.write(record)
         with live_page(folder, console) if watch else nullcontext():
-            search_and_publish(folder, address, models, console, confirm, dashboard=not no_dashboard)
+            search_and_publish(folder, record, address, models, console, confirm, dashboard=not no_dashboard)
+
+
+def _one_of(*asked: str | None) -> str:
+    """What --space, --resume or --extend names.  Raises `UserError` unless just one of them was given."""
+    given = [option for option in asked if option is not None]
+    if len(given) != 1:
+        raise UserError(f"give exactly one of --space, --resume, --extend (or --list); spaces: {', '.join(SPACES.names())}")
+    return given[0]
+
+
+class Place(NamedTuple):
+    """Where the studies are.  remote: the URL below which they are mirrored."""
+
+    runs: Path
+    remote: str | None
+
+    def url(self, study: str) -> str | None:
+        """Of a study's mirror."""
+        return None if self.remote is None else below(self.remote, study)
+
+    def new(self, name: str) -> StudyFolder:
+        """The folder of a study that does not exist yet."""
+        return StudyFolder.new(self.runs, name, self.url(name))
+
+
+def _place(out: str | None, *, write: bool) -> Place:
+    """What --out says.  Raises `UserError` for a folder or a URL that takes nothing.  write: whether it must."""
+    if out == "":  # of a variable that is not set
+        raise UserError("--out must be a folder or a URL, but got an empty text")
+    remote = out if out is not None and is_url(out) else None
+    runs = runs_folder(None if remote else out)
+    if remote is not None:
+        check_url(remote)
+        Mirror(runs, remote).check(write=write)
+    if write:
+        check_writable(runs, "--out")
+    return Place(runs, remote)
 
 
 def _named(name: str | None) -> str:
@@ -148,17 +177,19 @@ def _named(name: str | None) -> str:
     return name
 
 
-def _is_begun(name: str, runs: Path, remote: str | None) -> bool:
+def _is_begun(name: str, place: Place) -> bool:
     """Whether there is a study of this name, here or at the URL."""
-    here = runs / name / RECORD
-    return here.is_file() or (remote is not None and Mirror(here.parent, below(remote, name)).holds(here))
+    here = place.runs / name / RECORD
+    return here.is_file() or Mirror(here.parent, place.url(name)).holds(here)
 
 
-def _begun(study: str, runs: Path, remote: str | None) -> StudyFolder:
+def _begun(study: str, place: Place) -> StudyFolder:
     """A study by name, path or URL, brought up to date where it has a mirror: another machine may have gone on with it."""
-    folder = StudyFolder.find(below(remote, study) if remote and not is_url(study) else study, runs)
-    url = folder.record.remote
-    return StudyFolder.find(url, folder.path.parent) if url and not is_url(study) and not remote else folder
+    known = study if is_url(study) else place.url(study)
+    if known is not None:
+        return StudyFolder.find(known, place.runs)
+    folder = StudyFolder.find(study, place.runs)
+    return StudyFolder.find(folder.record.remote, folder.path.parent) if folder.record.remote else folder
 
 
 def _was_given(ctx: typer.Context, parameter: str) -> bool:
@@ -166,12 +197,12 @@ def _was_given(ctx: typer.Context, parameter: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def _request(folder: StudyFolder, params: dict[str, Any]) -> Request:
+def _request(folder: StudyFolder, place: Place, params: dict[str, Any]) -> Request:
     """The options that describe a new study.  Raises `UserError` for a value out of range."""
     from study.search.plan import Request
 
     wishes = {key: value for key, value in params.items() if key in Request.model_fields and value is not None}
-    wishes |= {"name": folder.name, "runs": folder.path.parent}
+    wishes |= {"name": folder.name, "runs": place.runs, "remote": place.url(folder.name)}
     wishes |= {"data": data_folder(params["data"]), "cluster": params["address"] is not None}
     try:
         return Request(**wishes)
@@ -179,29 +210,26 @@ def _request(folder: StudyFolder, params: dict[str, Any]) -> Request:
         raise UserError(explain(error)) from None
 
 
-def _begin(folder: StudyFolder, request: Request, *, dry_run: bool) -> None:
-    """Plan a new study, say what it will be, and write its record."""
+def _planned(folder: StudyFolder, request: Request, *, measure: bool) -> StudyRecord:
+    """The record of a new study, planned and told; nothing is written."""
     from study.search.estimate import describe
     from study.search.plan import check_disk, plan
 
     record, dataset = plan(request)
     check_disk(folder.path.parent, record)
-    for line in describe(record, dataset, chosen=request.budget is not None, measure=dry_run):
+    for line in describe(record, dataset, chosen=request.budget is not None, measure=measure):
         console.print(line)
-    if not dry_run:
-        folder.write(record)
+    return record
 
 
-def _continue(folder: StudyFolder, given: dict[str, Any], *, dry_run: bool) -> None:
-    """Apply what `--resume` or `--extend` may change; say what is left to do."""
-    from study.search.resume import continued
-
-    extend = "extend" in given
-    more = given.get("trials") or folder.space().budget(folder.record.budget_name).trials if extend else None
+def _continued(folder: StudyFolder, given: dict[str, Any]) -> StudyRecord:
+    """What `--resume` or `--extend` make of a study's record; what is left to do is told, nothing is written."""
+    more = None
+    if "extend" in given:
+        more = given.get("trials") or folder.space().budget(folder.record.budget_name).trials
     record = continued(folder, given, more)
-    if record != folder.record and not dry_run:
-        folder.write(record)
     console.print(f"{record.name}: {record.trials} trials of {record.budget.steps} steps in all, budget {record.budget_name}")
+    return record
 
 
 def _show_spaces() -> None:

@@ -9,6 +9,8 @@ where `data` is the folder in which downloads and caches live and `argument` is 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ __all__ = [
     "PackedImages",
     "Part",
     "absolute_dataset",
+    "check_options",
     "data_folder",
     "dataset_record",
     "load_dataset",
@@ -58,10 +61,16 @@ def load_dataset(name: str, data: str | Path | None = None, **options: Any) -> D
     """
     kind, _, argument = name.partition(":")
     plugin = DATASETS.load(kind)
-    try:
-        dataset: Dataset = plugin.load(data_folder(data), argument or None, **options)
-    except TypeError as error:
-        if "unexpected keyword argument" not in str(error):
-            raise
-        raise UserError(f"dataset {kind}: {error}") from None
+    check_options(name, options)
+    dataset: Dataset = plugin.load(data_folder(data), argument or None, **options)
     return dataset
+
+
+def check_options(name: str, options: Mapping[str, Any], who: str = "") -> None:
+    """Raises `UserError` for options that the data set does not have.  who: `space folder`, where not the caller sets them."""
+    kind = name.partition(":")[0]
+    takes = [*signature(DATASETS.load(kind).load).parameters][2:]
+    foreign = [f"{option}={value}" for option, value in options.items() if option not in takes]
+    if foreign:
+        what = f"takes {' and '.join(takes)} only" if takes else "takes no options"
+        raise UserError(f"dataset {kind} {what}, but {f'{who} sets' if who else 'got'} {', '.join(foreign)}")

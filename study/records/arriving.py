@@ -17,7 +17,8 @@ __all__ = ["JOURNAL", "bring", "send"]
 JOURNAL = "optuna.journal"
 FOR_WORKERS = ("checkpoints", "trunks")  # they come and go by the trial
 FOR_DRIVERS = ("owner.lock", "owner.txt", "owner.json", f"{JOURNAL}.lock")
-NEVER_CHANGE = ("models", "histories")  # named by digests
+BY_WORKERS = ("models", "histories", "logs", "live")  # who store them: where the two differ, the store is right
+GROWING = ("tune",)  # as long as there: the same
 
 
 def bring(mirror: Mirror) -> str | None:
@@ -25,26 +26,34 @@ def bring(mirror: Mirror) -> str | None:
     if mirror.url is None:
         return None
     behind, note = _bring_journal(mirror, mirror.local / JOURNAL)
-    for path in mirror.there():
+
+    def wanted(path: Path, size: int) -> bool:
         first = path.relative_to(mirror.local).parts[0]
         if first in (*FOR_WORKERS, *FOR_DRIVERS, JOURNAL):
-            continue
-        if not path.is_file() or (behind and first not in NEVER_CHANGE):
-            mirror.pull(path)
+            return False
+        return not path.is_file() or (path.stat().st_size != size if first in BY_WORKERS else behind)
+
+    mirror.pull_all([path for path, size in mirror.there().items() if wanted(path, size)])
     return note
 
 
 def send(mirror: Mirror) -> None:
-    """Store all files that the store lacks, or that may have changed.  Raises `AwayError`."""
+    """Store all files that the store lacks, or that may have changed: those of the whole study first, for a scheduler that sends
+    a signal waits for some seconds only.  Raises `AwayError`."""
     if mirror.url is None:
         return
     there = mirror.there()
-    for path in sorted(mirror.local.rglob("*")):
-        name = path.relative_to(mirror.local)
-        if not path.is_file() or path.name.startswith(".") or name.parts[0] in (*FOR_WORKERS, *FOR_DRIVERS):
-            continue
-        if name.parts[0] not in NEVER_CHANGE or there.get(path) != path.stat().st_size:
-            mirror.push(path)
+
+    def wanted(path: Path) -> bool:
+        first = path.relative_to(mirror.local).parts[0]
+        if path.name.startswith(".") or first in (*FOR_WORKERS, *FOR_DRIVERS) or not path.is_file():
+            return False
+        return path not in there or not (first in BY_WORKERS or (first in GROWING and there[path] == path.stat().st_size))
+
+    paths = [path for path in sorted(mirror.local.rglob("*")) if wanted(path)]
+    first = [path for path in paths if path.parent == mirror.local]
+    mirror.push(*first)
+    mirror.push_all(path for path in paths if path not in set(first))
 
 
 def _bring_journal(mirror: Mirror, journal: Path) -> tuple[bool, str | None]:
@@ -54,10 +63,11 @@ def _bring_journal(mirror: Mirror, journal: Path) -> tuple[bool, str | None]:
         return not journal.is_file(), None
     here = journal.read_bytes() if journal.is_file() else b""
     whole = here[: here.rfind(b"\n") + 1]
-    if journal.is_file() and whole.startswith(stored):
+    known = stored[: stored.rfind(b"\n") + 1]
+    if journal.is_file() and whole.startswith(known):
         return False, None
     note = None
-    if not stored.startswith(whole):
+    if not known.startswith(whole):
         aside = journal.with_name(f"{JOURNAL}.aside")
         write_atomically(aside, here)
         note = f"another machine has gone on with this study: the journal here was behind it, and is now {aside.name}"

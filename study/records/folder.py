@@ -138,11 +138,13 @@ class StudyFolder:
             )
         mirror = Mirror(self.path, url)
         stored = mirror.content(self.path / RECORD)
+        if stored is None and (self.path / RECORD).is_file():  # killed before it was stored there, too
+            mirror.push(self.path / RECORD)
+            stored = (self.path / RECORD).read_bytes()
         if stored is None:
             raise UserError(f"{url} is not a study: it has no {RECORD}")
-        record = self._parsed(stored.decode(errors="replace"), url).model_copy(
-            update={"remote": url}
-        )  # it may have been copied there
+        moved = {"remote": url}  # it may have been copied there
+        record = self._parsed(stored.decode(errors="replace"), url).model_copy(update=moved)
         write_atomically(self.path / RECORD, record.model_dump_json(indent=2) + "\n")
         self.__dict__["record"] = record
         bring(mirror)
@@ -152,7 +154,7 @@ class StudyFolder:
     def record(self) -> StudyRecord:
         """The study's record.  Raises `UserError` when it is damaged or of a newer format."""
         file = self.path / RECORD
-        return self._parsed(file.read_text(), file)
+        return self._parsed(file.read_text(errors="replace"), file)
 
     def _parsed(self, text: str, where: object) -> StudyRecord:
         try:
@@ -164,7 +166,8 @@ class StudyFolder:
         """Store the record, atomically; a folder that cannot be written leaves nothing behind."""
         fresh = not self.path.exists()
         self.__dict__["record"] = record
-        self.__dict__.pop("mirror", None)
+        if "mirror" in self.__dict__ and self.mirror.url != record.remote:  # else it keeps what its owner told it
+            del self.__dict__["mirror"]
         try:
             write_atomically(self.path / RECORD, record.model_dump_json(indent=2) + "\n")
             self.mirror.push(self.path / RECORD)
@@ -175,8 +178,11 @@ class StudyFolder:
 
     def withdraw(self) -> None:
         """Take away what `write` has made, as long as no trial was ever asked for."""
-        if not self.journal.is_file() and not (self.path / "logs").exists():
+        if self.journal.is_file() or (self.path / "logs").exists():
+            return
+        try:
             self.mirror.delete(self.path / RECORD)
+        finally:  # the store may be why it did not start
             shutil.rmtree(self.path, ignore_errors=True)
 
     @property

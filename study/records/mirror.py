@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property, partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 from uuid import uuid4
@@ -33,6 +34,9 @@ DEFAULTS = {"s3": "allow_delayed_open=true", "gs": "retry_limit_seconds=10", "fi
 
 SECRETS = {"access_key", "secret_key", "session_token"}
 
+CONNECTIONS = 16
+"""Files of many that are under way at once: a store answers each in some 20 to 50 ms, however small it is."""
+
 Answer = TypeVar("Answer")
 
 
@@ -40,29 +44,33 @@ class AwayError(UserError):
     """The store does not answer, or will not do what it is asked.  Nothing is lost: what is here stays here."""
 
 
+def _nothing() -> str | None:
+    """Nothing stands against it."""
+    return None
+
+
 class Mirror:
     """Of the folder `local`, at `url`; without a URL the folder stands for itself, and nothing goes anywhere.
 
     patience: seconds for which a store that does not answer is asked again, beyond the client's own few.
 
-    closed: why nothing may be stored or removed there any more; set by who finds that the study is another driver's.
+    against: says why nothing may be stored or removed there any more; set by who owns the study, and may lose it.
 
     Every method that asks the store raises `AwayError` when it does not answer.
     """
 
     def __init__(self, local: Path, url: str | None, patience: float = 0.0) -> None:
         self.local, self.url, self.patience = local, url, patience
-        self.closed: str | None = None
+        self.against: Callable[[], str | None] = _nothing
 
     def push(self, *paths: Path) -> None:
         """Store these files of the folder; those that are not there are left out."""
         if self.url is None:
             return
-        self._check_open()
         for path in paths:
             if path.is_file():
                 content = path.read_bytes()
-                self._ask(partial(_store, key=self._key(path), content=content))
+                self._ask(partial(_store, key=self._key(path), content=content), changes=True)
 
     def pull(self, path: Path) -> bool:
         """Fetch one file, over what is here; returns whether it is here now.  A file that the store lacks is left as it is."""
@@ -72,18 +80,40 @@ class Mirror:
                 write_atomically(path, content)
         return path.is_file()
 
+    def push_all(self, paths: Iterable[Path]) -> None:
+        """Store many files, several at once; in no order."""
+        self._several(self.push, paths)
+
+    def pull_all(self, paths: Iterable[Path]) -> None:
+        """Fetch many files, several at once; in no order."""
+        self._several(self.pull, paths)
+
+    def _several(self, do: Callable[[Path], object], paths: Iterable[Path]) -> None:
+        if self.url is None:
+            return
+        _ = self._store  # opened once
+        with ThreadPoolExecutor(CONNECTIONS) as pool:
+            for _ in pool.map(do, paths):
+                pass
+
     def delete(self, path: Path) -> None:
         """Remove a file, here and there; it may be absent."""
         path.unlink(missing_ok=True)
         if self.url is not None:
-            self._check_open()
-            self._ask(lambda files: _remove(files, self._key(path)))
+            self._ask(lambda files: _remove(files, self._key(path)), changes=True)
 
     def there(self) -> dict[Path, int]:
-        """What the store has of the folder: local path and size in bytes of every file."""
+        """What the store has of the folder: local path and size in bytes of every file.
+
+        Raises `UserError` for a name that would lie outside of it: whoever fills a bucket chooses its names.
+        """
         if self.url is None:
             return {}
-        return {self.local / name: size for name, size in self._ask(lambda files: _listing(files, self.root)).items()}
+        found = self._ask(lambda files: _listing(files, self.root))
+        bad = [name for name in found if ".." in PurePosixPath(name).parts or name.startswith("/")]
+        if bad:
+            raise UserError(f"a file of a study must lie in its folder, but the store at {self.url} has {bad[0]!r}")
+        return {self.local / name: size for name, size in found.items()}
 
     def holds(self, path: Path) -> bool:
         """Whether the store has this file."""
@@ -109,10 +139,6 @@ class Mirror:
         if bucket and self._ask(lambda files: files.get_file_info(bucket).type.name) == "NotFound":
             raise AwayError(f"the store at {self.url} cannot be used: there is no bucket {bucket}")
 
-    def _check_open(self) -> None:
-        if self.closed is not None:
-            raise AwayError(f"the store at {self.url} is not written to any more: {self.closed}")
-
     @property
     def root(self) -> str:
         """Where the folder begins inside the store: bucket and prefix."""
@@ -126,16 +152,21 @@ class Mirror:
         assert self.url is not None
         return _open(self.url)
 
-    def _ask(self, question: Callable[[fs.FileSystem], Answer]) -> Answer:
+    def _ask(self, question: Callable[[fs.FileSystem], Answer], *, changes: bool = False) -> Answer:
+        """The store's answer.  changes: whether anything there would change."""
         deadline = time.monotonic() + self.patience
         while True:
             try:
-                with _answering(str(self.url)):
-                    return question(self._store[0])
+                reason = self.against() if changes else None
+                if reason is None:
+                    with _answering(str(self.url)):
+                        return question(self._store[0])
             except AwayError:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(1)
+            else:
+                raise AwayError(f"the store at {self.url} is not written to any more: {reason}")
 
 
 def below(url: str, name: str) -> str:
@@ -150,7 +181,12 @@ def below(url: str, name: str) -> str:
 
 def check_url(url: str) -> None:
     """Raises `UserError` for a URL that no store can have, or that holds a secret; asks nobody."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise UserError(
+            f"a URL must read s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or file:///FOLDER, but got {url} ({error})"
+        ) from None
     if parts.scheme not in DEFAULTS:
         raise unknown("kind of URL", parts.scheme, [f"{scheme}://" for scheme in DEFAULTS])
     if (parts.scheme == "file" and parts.netloc) or (parts.scheme != "file" and not parts.netloc):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import shutil
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,11 +18,12 @@ from models.errors import UserError
 from study.records.folder import StudyRecord
 from study.records.mirror import AwayError, Mirror
 from study.records.outcome import Outcome
-from study.search.trial import TrialSpec, run_trial
+from study.search.trial import TrialSpec, run_trial, scratch_folder
 
+WORKER_DIED = "the worker process died twice (killed, or out of memory)"
 LONGEST = 39  # bytes of TMPDIR; Ray adds /ray/session_2026-01-01_00-00-00_000000_1234567/sockets/plasma_store
 
-__all__ = ["check_shared", "concurrency", "idle_gpus", "ray_cluster", "retrain", "slots"]
+__all__ = ["WORKER_DIED", "check_shared", "concurrency", "idle_gpus", "ray_cluster", "retrain", "slots"]
 
 
 @contextmanager
@@ -80,13 +82,16 @@ def _silence() -> None:
 def check_shared(folder: Path, remote: str | None = None) -> None:
     """On a cluster of several nodes, every node must see the study's folder, or else its mirror.
 
+    What killed workers of a mirrored study have left on a node is removed: nothing of it runs now.
+
     Raises `UserError` naming those that do not, and why a store cannot be used from there.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     nodes = [node for node in ray.nodes() if node["Alive"]]
-    if len(nodes) < 2:
+    if len(nodes) < 2:  # this machine, whose driver has asked the store already
+        _clear(remote)
         return
     seen = ray.remote(num_cpus=0)(_blind)
     answers = [
@@ -109,10 +114,16 @@ def _blind(folder: Path, remote: str | None) -> str | None:
     if remote is None:
         return None if (folder / "study.json").is_file() else "it is not there"
     try:
+        _clear(remote)
         Mirror(folder, remote).check()
     except UserError as error:
         return str(error)
     return None
+
+
+def _clear(remote: str | None) -> None:
+    if remote is not None:
+        shutil.rmtree(scratch_folder(remote), ignore_errors=True)
 
 
 def concurrency(record: StudyRecord) -> int:
@@ -161,7 +172,10 @@ def idle_gpus(record: StudyRecord) -> list[str]:
 
 
 def retrain(specs: Sequence[TrialSpec]) -> Iterator[tuple[TrialSpec, Outcome]]:
-    """Run trials that nobody searches (confirmations), on the connected cluster; yields each with its outcome as they come."""
+    """Run trials that nobody searches (confirmations), on the connected cluster; yields each with its outcome as they come.
+
+    A training that fails, or whose worker dies twice, is an outcome as well.
+    """
     import ray
 
     def outcome_of(spec: TrialSpec) -> tuple[TrialSpec, Outcome]:
@@ -170,12 +184,15 @@ def retrain(specs: Sequence[TrialSpec]) -> Iterator[tuple[TrialSpec, Outcome]]:
         return spec, last
 
     remote = ray.remote(max_retries=1)(outcome_of)
-    waiting = [remote.options(num_cpus=spec.cpus, num_gpus=spec.gpus).remote(spec) for spec in specs]
+    waiting = {remote.options(num_cpus=spec.cpus, num_gpus=spec.gpus).remote(spec): spec for spec in specs}
     while waiting:
-        done, waiting = ray.wait(waiting, num_returns=1)
+        (done, *_), _ = ray.wait([*waiting], num_returns=1)
+        spec = waiting.pop(done)
         try:
-            yield ray.get(done[0])
-        except ray.exceptions.RayTaskError as error:
-            if isinstance(error.cause, AwayError):
-                raise error.cause from None
-            raise
+            yield ray.get(done)
+        except ray.exceptions.RayError as error:
+            cause = getattr(error, "cause", None) or error
+            if isinstance(cause, AwayError):
+                raise cause from None
+            died = isinstance(error, (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError))
+            yield spec, Outcome.failed(WORKER_DIED if died else f"{type(cause).__name__}: {cause}", **spec.described())

@@ -48,7 +48,8 @@ def confirm(folder: StudyFolder, trials: pd.DataFrame, seeds: int, console: Cons
         rows += [{"trial": spec.number, **replicate} for replicate in outcome.replicates]
         write_confirmation(folder, rows)
         leftovers.clear(spec)
-        console.print(f"[{count}/{len(specs)}] trial {spec.number}: {outcome.status}".replace("[", "\\[", 1))
+        reason = f" ({outcome.reason})" if outcome.reason else ""
+        console.print(f"[{count}/{len(specs)}] trial {spec.number}: {outcome.status}{reason}", markup=False)
     return read_table(folder, "confirmation")
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 
@@ -17,12 +18,12 @@ from registry.console import duration
 from registry.place import open_store
 from study.publishing.trials import publish_trials
 from study.records.arriving import bring, send
-from study.records.folder import StudyFolder
+from study.records.folder import StudyFolder, StudyRecord
 from study.records.mirror import AwayError
 from study.records.tables import Tables, read_table
 from study.records.winners import MOST, front_of
 from study.search.closing import show_front
-from study.search.cluster import idle_gpus, ray_cluster
+from study.search.cluster import check_shared, concurrency, idle_gpus, ray_cluster
 from study.search.confirm import confirm, shrinkage_table
 from study.search.healing import heal
 from study.search.interruption import interruptible, watched
@@ -45,6 +46,7 @@ __all__ = ["search_and_publish"]
 
 def search_and_publish(
     folder: StudyFolder,
+    record: StudyRecord,
     address: str | None,
     registry: str | Path,
     console: Console,
@@ -53,35 +55,45 @@ def search_and_publish(
 ) -> None:
     """Search what is left of the study, then publish its Pareto models.  Ctrl-C ends with the command that resumes.
 
+    record: the folder's, or what a resume makes of it; it is written once the study is owned.
+
     confirm_seeds: train the front again with so many fresh seeds.  dashboard: start Ray's, where Ray is started here.
     """
     began = time.monotonic()
-    with owned(folder, lambda text: console.print(f"note: {text}")):
+    with _going_on_later(folder), owned(folder, lambda text: console.print(f"note: {text}")):
         note = bring(folder.mirror)
         if note:
             console.print(f"note: {note}")
+        if record != folder.record:
+            folder.write(record)
         _search(folder, address, console, confirm_seeds, dashboard=dashboard)
-        bring(folder.mirror)  # logs of stopped trials
-        console.print(f"search finished after {duration(time.monotonic() - began)}")
-        try:
-            conclude(folder, registry, console)
-        finally:
-            send(folder.mirror)
+        with interruptible() as told:
+            try:
+                bring(folder.mirror)  # logs of stopped trials
+                console.print(f"search finished after {duration(time.monotonic() - began)}")
+                conclude(folder, registry, console)
+            except KeyboardInterrupt:
+                _say_stopped(folder, folder.record.trials, "", console)
+                raise SystemExit(told.status) from None
+            finally:
+                send(folder.mirror)
+
+
+@contextmanager
+def _going_on_later(folder: StudyFolder) -> Iterator[None]:
+    """A store that is away, at the begin or at the end, ends with how to go on."""
+    try:
+        yield
+    except AwayError as error:
+        raise UserError(f"{error}; nothing is lost: go on with --resume {folder.name} when it answers") from None
 
 
 def _search(folder: StudyFolder, address: str | None, console: Console, confirm_seeds: int, *, dashboard: bool) -> None:
+    """Until all trials have ended and their tables are written.  Raises `SystemExit` when it was told to stop."""
     healed = heal(folder.journal)
     if healed:
         console.print(f"note: {healed}")
-    with ExitStack() as stack:
-        stack.enter_context(quiet(folder.path / "ray.log", console))
-        try:
-            context = stack.enter_context(ray_cluster(address, folder.record.gpus_per_trial, dashboard=dashboard))
-            optuna_study = load_optuna_study(folder)
-            check_knobs(optuna_study, folder.space(), folder.record.budget.steps)
-        except UserError:
-            folder.withdraw()  # a study that never started leaves nothing behind
-            raise
+    with quiet(folder.path / "ray.log", console), _started(folder, address, dashboard=dashboard) as (context, optuna_study):
         _say_dashboard(console, context, folder)
         for note in idle_gpus(folder.record):
             console.print(f"note: {note}")
@@ -95,8 +107,11 @@ def _search(folder: StudyFolder, address: str | None, console: Console, confirm_
             if tables.due:
                 refresh()
 
+        def say_stopped(why: str = "") -> None:
+            _say_stopped(folder, len(finished_trials(optuna_study)), why, console)
+
         def end_at_once() -> NoReturn:  # without its raylet Ray's own shutdown waits for minutes
-            _say_stopped(folder, optuna_study, "Ray has gone: ", console)
+            say_stopped("Ray has gone: ")
             sys.stdout.flush()
             os._exit(1)
 
@@ -116,13 +131,28 @@ def _search(folder: StudyFolder, address: str | None, console: Console, confirm_
                 console.print(f"note: {error}; it gets the rest when the study goes on")
             if gone.is_set():
                 end_at_once()
-            _say_stopped(folder, optuna_study, "", console)
+            say_stopped()
             raise SystemExit(told.status) from None
         refresh()
 
 
-def _say_stopped(folder: StudyFolder, optuna_study: optuna.Study, why: str, console: Console) -> None:
-    done = len(finished_trials(optuna_study))
+@contextmanager
+def _started(folder: StudyFolder, address: str | None, *, dashboard: bool) -> Iterator[tuple[Any, optuna.Study]]:
+    """Ray and the study's trials.  Where a search cannot start, a study that never began leaves nothing behind."""
+    with ExitStack() as stack:
+        try:
+            context = stack.enter_context(ray_cluster(address, folder.record.gpus_per_trial, dashboard=dashboard))
+            check_shared(folder.path, folder.record.remote)
+            concurrency(folder.record)
+            optuna_study = load_optuna_study(folder)
+            check_knobs(optuna_study, folder.space(), folder.record.budget.steps)
+        except UserError:
+            folder.withdraw()
+            raise
+        yield context, optuna_study
+
+
+def _say_stopped(folder: StudyFolder, done: int, why: str, console: Console) -> None:
     console.print(f"{why}stopped after {done} of {folder.record.trials} trials; nothing is lost. Go on with:")
     console.print(f"  python -m study.run --resume {_shown(folder)}")
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from models.errors import UserError, unknown
-from study.datasets import Dataset, absolute_dataset, dataset_record, load_dataset
+from study.datasets import Dataset, absolute_dataset, check_options, dataset_record, load_dataset
 from study.evaluate import check_metrics
 from study.metrics import direction
 from study.records.folder import Settings, StudyFolder, StudyRecord
@@ -61,10 +61,11 @@ def plan(request: Request) -> tuple[StudyRecord, Dataset]:
     space = load_space(request.space, request.paired)
     check_names(space, steps=1)
     gpus = _gpus(request)
-    budget_name = request.budget or ("full" if gpus else "laptop")
+    budget_name = ("full" if gpus else "laptop") if request.budget is None else request.budget
     budget = space.budget(budget_name)
     metrics = _metrics(request, space)
-    name = absolute_dataset(request.dataset or space.space.dataset)
+    name = absolute_dataset(space.space.dataset if request.dataset is None else request.dataset)
+    check_options(name, space.space.dataset_options, f"space {space.name}")
     dataset = load_dataset(name, request.data, **space.space.dataset_options)
     also = tuple(metric for metric in space.space.also if metric not in metrics)
     check_metrics(dataset, (*metrics, *also), request.replicates)
@@ -96,7 +97,7 @@ def plan(request: Request) -> tuple[StudyRecord, Dataset]:
 
 def _metrics(request: Request, space: LoadedSpace) -> tuple[str, ...]:
     """The searched metrics, each once.  Raises `UserError` for one that is named twice."""
-    metrics = tuple(name.strip() for name in request.metrics.split(",")) if request.metrics else space.space.metrics
+    metrics = tuple(name.strip() for name in request.metrics.split(",")) if request.metrics is not None else space.space.metrics
     twice = [metric for metric in dict.fromkeys(metrics) if metrics.count(metric) > 1]
     if twice:
         raise UserError(f"each searched metric must be named once, but got {', '.join(metrics)}")
@@ -114,7 +115,7 @@ def check_storage(url: str, name: str) -> None:
     """Raises `UserError` when Optuna cannot keep the study `name` in the database at `url`."""
     import optuna
 
-    if urlsplit(url).password:
+    if _holds_password(url):
         raise UserError(
             "--storage must not hold a password, because study.json keeps it: use the database's own way (PGPASSFILE)"
         )
@@ -127,9 +128,17 @@ def check_storage(url: str, name: str) -> None:
             f"--storage {url} needs a driver: pip install 'vae-study[postgresql]' for postgresql+psycopg://"
         ) from None
     except Exception as error:  # SQLAlchemy's or the driver's
-        raise UserError(f"--storage {url} cannot be opened: {str(error).strip().splitlines()[0]}") from None
+        said = str(error).strip() or type(error).__name__
+        raise UserError(f"--storage {url} cannot be opened: {said.splitlines()[0]}") from None
     if name in names:
         raise UserError(f"--storage {url} has a study {name} already: choose another --name")
+
+
+def _holds_password(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).password)
+    except ValueError:  # no URL at all: SQLAlchemy says so
+        return False
 
 
 def check_address(address: str) -> None:

@@ -44,7 +44,7 @@ from study.search.filming import Film
 from study.training.device import choose_device, describe_hardware
 from study.training.run import Run
 
-__all__ = ["TrialSpec", "leave", "log_path", "run_trial", "spec_of"]
+__all__ = ["TrialSpec", "leave", "log_path", "run_trial", "scratch_folder", "spec_of"]
 
 CHECKPOINT_SECONDS = 20.0
 PATIENCE = 60.0  # seconds a worker waits for a store that is away, before it gives its trial back
@@ -79,9 +79,7 @@ class TrialSpec(Config):
         """As the node that runs it takes it: where there is a mirror, its folder is below VAE_SCRATCH or the temporary folder."""
         if self.remote is None:
             return self
-        scratch = Path(os.environ.get("VAE_SCRATCH") or Path(tempfile.gettempdir()) / f"vae-study-{os.getuid()}").absolute()
-        folder = scratch / sha256(self.remote.encode()).hexdigest()[:16] / log_path(self).stem
-        return self.model_copy(update={"folder": folder})
+        return self.model_copy(update={"folder": scratch_folder(self.remote) / log_path(self).stem})
 
     def described(self) -> dict[str, Any]:
         """The configuration as an `Outcome` keeps it."""
@@ -133,8 +131,16 @@ def leave(spec: TrialSpec, patience: float = PATIENCE) -> None:
     The checkpoint stays in the store until the driver knows how the trial ended (`study.search.leftovers`).
     """
     if spec.remote is not None:
-        Mirror(spec.folder, spec.remote, patience).push(log_path(spec))
-        shutil.rmtree(spec.folder, ignore_errors=True)
+        try:
+            Mirror(spec.folder, spec.remote, patience).push(log_path(spec))
+        finally:  # another try fetches what the store has, wherever it runs
+            shutil.rmtree(spec.folder, ignore_errors=True)
+
+
+def scratch_folder(remote: str) -> Path:
+    """Where trials of a mirrored study work on this node: below VAE_SCRATCH, or the temporary folder."""
+    scratch = Path(os.environ.get("VAE_SCRATCH") or Path(tempfile.gettempdir()) / f"vae-study-{os.getuid()}").absolute()
+    return scratch / sha256(remote.encode()).hexdigest()[:16]
 
 
 def _train(spec: TrialSpec, mirror: Mirror, run: Run, replicate: int, film: Film) -> Generator[dict[str, Any], None, float]:

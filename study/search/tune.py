@@ -28,7 +28,7 @@ from study.records.live import live_path
 from study.records.mirror import AwayError, Mirror
 from study.records.outcome import Outcome
 from study.records.pace import Pace
-from study.search.cluster import check_shared, concurrency
+from study.search.cluster import WORKER_DIED, concurrency
 from study.search.deaths import every_death_is_the_actors
 from study.search.events import Events, trial_name
 from study.search.journal import enqueue_start, finished_trials, reconcile, tell
@@ -43,7 +43,6 @@ __all__ = ["search"]
 
 PATIENCE = 100  # rejected points in a row
 AWAY = "away"  # in a worker's last result: why it gave its trial back
-WORKER_DIED = "the worker process died twice (killed, or out of memory)"
 
 
 class TrialActor(tune.Trainable):
@@ -224,7 +223,6 @@ def search(folder: StudyFolder, space: LoadedSpace, optuna_study: optuna.Study, 
     KeyboardInterrupt passes through after everything has been told and written.
     """
     record = folder.record
-    check_shared(folder.path, record.remote)
     reconcile(optuna_study, record)
     Leftovers(folder.mirror).sweep(optuna_study.get_trials(deepcopy=False))
     enqueue_start(optuna_study, record, space)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from models.errors import UserError
 from study.records.arriving import JOURNAL, bring, send
 from study.records.folder import StudyFolder
 from study.records.mirror import AwayError, Mirror, below
+from tests.s3 import Server
 from tests.study.search.test_search import record
 
 LINES = [f'{{"op_code":{number}}}\n'.encode() for number in range(5)]
@@ -110,7 +112,86 @@ def test_a_study_that_never_started_leaves_the_store_too(tmp_path: Path, url: st
     assert not folder.path.exists() and Mirror(folder.path, below(url, "s")).there() == {}
 
 
-def test_a_store_that_takes_nothing_leaves_no_study_here(tmp_path: Path) -> None:
+def test_a_study_whose_store_went_away_before_it_started_leaves_nothing_here(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("study.records.folder.PATIENCE", 0.0)
+    folder = StudyFolder.new(tmp_path, "s", below(url, "s"))
+    folder.write(record(remote=below(url, "s")))
+    (tmp_path / "store").rename(tmp_path / "away")
+    (tmp_path / "store").write_text("not a folder")
+    with pytest.raises(AwayError):
+        folder.withdraw()
+    assert not folder.path.exists(), "its name is free"
+
+
+def test_a_study_that_was_killed_before_the_store_had_its_record_goes_on(tmp_path: Path, url: str) -> None:
+    folder = begun(tmp_path / "a", url, 0)
+    folder.mirror._ask(lambda files: files.delete_file(folder.mirror._key(folder.path / "study.json")))
+    found = StudyFolder.find(below(url, "s"), tmp_path / "a")
+    assert found.record == folder.record and found.mirror.holds(found.path / "study.json")
+
+
+def test_a_torn_line_in_the_store_is_no_other_machines_work(tmp_path: Path, url: str) -> None:
+    """A full disk tore the journal, it was stored so, healed here, and went on; then the driver was killed."""
+    folder = begun(tmp_path / "a", url, 2)
+    folder.journal.write_bytes(b"".join(LINES[:2]) + b'{"op_co')
+    send(folder.mirror)
+    folder.journal.write_bytes(b"".join(LINES))
+    assert bring(folder.mirror) is None and folder.journal.read_bytes() == b"".join(LINES)
+
+
+def test_of_what_workers_store_the_store_is_right(tmp_path: Path, url: str) -> None:
+    """A film that came here in the middle of its trial, which a scheduler stopped later: it neither stays nor goes back."""
+    folder = begun(tmp_path / "a", url, 1)
+    film = folder.path / "live" / "trial-000.json"
+    worker = Mirror(tmp_path / "node", folder.record.remote)
+    for path, content in ((worker.local / "live" / "trial-000.json", "the whole film"), (film, "its begin")):
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(content)
+    worker.push(worker.local / "live" / "trial-000.json")
+    send(folder.mirror)
+    assert folder.mirror.content(film) == b"the whole film"
+    bring(folder.mirror)
+    assert film.read_text() == "the whole film"
+
+
+def test_what_is_of_the_whole_study_is_stored_first(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scheduler that sends a signal waits for some seconds; a second time, what has not grown stays as it is."""
+    folder = begun(tmp_path / "a", url, 1)
+    for name in ("trials.parquet", *(f"tune/trial-{number}/result.json" for number in range(40))):
+        (folder.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder.path / name).write_text(name)
+    stored: list[str] = []
+    push = Mirror.push
+
+    def spy(mirror: Mirror, *paths: Path) -> None:
+        stored.extend(path.name for path in paths)
+        push(mirror, *paths)
+
+    monkeypatch.setattr(Mirror, "push", spy)
+    send(folder.mirror)
+    assert stored == [JOURNAL, "study.json", "trials.parquet", *["result.json"] * 40]
+    stored.clear()
+    send(folder.mirror)
+    assert stored == [JOURNAL, "study.json", "trials.parquet"]
+
+
+def test_a_store_cannot_name_files_outside_of_the_study(tmp_path: Path, bucket: str, s3_server: Server) -> None:
+    url = below(bucket, "s")
+    folder = StudyFolder.new(tmp_path / "a", "s", url)
+    folder.write(record(remote=url))
+    put = HTTPConnection("127.0.0.1", s3_server.port)  # pyarrow would not write it
+    put.request("PUT", f"/{folder.mirror.root}/logs/../../../taken", b"content")
+    assert put.getresponse().status == 200
+    put.close()
+    with pytest.raises(UserError, match=r"^a file of a study must lie in its folder, but the store at .* has 'logs/\.\./"):
+        StudyFolder.find(url, tmp_path / "b")
+    assert not (tmp_path / "taken").exists() and not list(tmp_path.rglob("taken"))
+
+
+def test_a_store_that_takes_nothing_leaves_no_study_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("study.records.folder.PATIENCE", 0.0)
     (tmp_path / "store").write_text("a file, not a folder")
     url = (tmp_path / "store" / "s").as_uri()
     folder = StudyFolder.new(tmp_path / "runs", "s")

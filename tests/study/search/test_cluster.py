@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from study.config import TrialConfig
 from study.records.folder import StudyFolder
 from study.records.tables import read_table
-from study.search.cluster import LONGEST
+from study.search.cluster import LONGEST, ray_cluster, retrain
 from study.search.journal import load_optuna_study
+from study.search.trial import TrialSpec
 
 pytestmark = pytest.mark.slow
 
@@ -31,6 +33,14 @@ def test_a_lost_node_costs_no_trial(tmp_path: Path, data_folder: Path, dsprites:
         search = ["--space", "dsprites_capacity", "--budget", "smoke", "--trials", "4", "--name", "spread"]
         places = ["--out", tmp_path, "--registry", tmp_path / "_registry", "--data", data_folder]
         command = [sys.executable, "-m", "study.run", *search, "--address", cluster.address, *places]
+        never = subprocess.run(
+            [*map(str, command), "--cpus-per-trial", "9"], cwd=REPOSITORY, capture_output=True, text=True, timeout=120
+        )
+        assert (
+            never.returncode == 2
+            and "a trial needs 9 CPUs and 0 GPUs of one node, but the nodes have 1 and 0, 1 and 0" in never.stderr
+        )
+        assert not (tmp_path / "spread").exists(), "its name is free"
         driver = subprocess.Popen(
             [*map(str, command)], cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -46,6 +56,18 @@ def test_a_lost_node_costs_no_trial(tmp_path: Path, data_folder: Path, dsprites:
     folder = StudyFolder(tmp_path / "spread")
     assert [t.state.name for t in load_optuna_study(folder).trials] == ["COMPLETE"] * 4
     assert list(read_table(folder, "trials")["status"]) == ["complete"] * 4
+
+
+def test_a_confirmation_that_fails_is_an_outcome_and_the_others_come(tmp_path: Path, data_folder: Path) -> None:
+    config = TrialConfig(dataset="digits", architecture="mlp", training={"steps": 20, "batch_size": 32})
+    spec = TrialSpec(
+        number=1, config=config, root_seed=0, replicates=1, metrics=("recon", "kl"), points=100, folder=tmp_path, data=data_folder
+    )
+    nowhere = spec.model_copy(update={"config": config.model_copy(update={"dataset": "folder:/nowhere"}), "number": 2})
+    with ray_cluster(None, 0, dashboard=False):
+        found = {spec.number: outcome for spec, outcome in retrain([spec, nowhere])}
+    assert found[1].status in ("complete", "collapsed") and found[2].status == "failed"
+    assert found[2].reason.startswith("UserError: ") and "/nowhere" in found[2].reason
 
 
 @pytest.mark.parametrize("length", [LONGEST, LONGEST + 1, 120])

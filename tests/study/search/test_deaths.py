@@ -11,7 +11,7 @@ import pytest
 
 from study.records.folder import StudyFolder
 from study.records.tables import read_table
-from study.search.tune import WORKER_DIED
+from study.search.cluster import WORKER_DIED
 
 SMOKE = ("--space", "dsprites_capacity", "--budget", "smoke", "--trials", "2", "--name", "starved", "--no-dashboard")
 

@@ -94,9 +94,44 @@ def test_of_two_that_begin_at_the_same_moment_the_earlier_stops_and_stores_nothi
         with owned(one):
             later._write()  # it had read before the first wrote
             time.sleep(30)
+            pytest.fail("it was not woken")
 
-    with pytest.raises(UserError, match=r"^this driver has stopped: s is being run by process .*, which took it over$"):
+    with pytest.raises(UserError, match=r"^this driver has stopped, and stored nothing more: s is being run by process .*"):
         search()
     with pytest.raises(AwayError, match="is not written to any more"):
         one.mirror.push(one.path / "study.json")
-    assert later._read() == {"who": f"process {os.getpid()} on {socket.gethostname()}", "token": later.token, "beats": 1}
+    assert later._read() == owner.Told(who=f"process {os.getpid()} on {socket.gethostname()}", token=later.token, beats=1)
+
+
+def test_a_driver_that_was_suspended_overwrites_nothing_that_another_has_ended(
+    machines: list[StudyFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one has given the study back by then: there is no owner whom a look would find."""
+    one, other = machines
+    monkeypatch.setattr(owner, "BEAT", 60.0)  # it has not been awake for long enough to renew
+    monkeypatch.setattr(owner, "DEAD", 0.3)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+
+    def search() -> None:
+        with owned(one):
+            one.journal.write_bytes(b"what it knew\n")
+            one.mirror.push(one.journal)
+            with owned(other):  # after `DEAD` seconds of silence
+                other.journal.write_bytes(b"all there is to know\n")
+                other.mirror.push(other.journal)
+            one.mirror.push(one.journal)
+
+    with pytest.raises(UserError, match="has stopped, and stored nothing more: s was run by another process meanwhile"):
+        search()
+    assert one.mirror.content(one.journal) == b"all there is to know\n"
+
+
+def test_what_is_no_record_of_an_owner_is_somebodys(machines: list[StudyFolder], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owner, "DEAD", 0.1)
+    one, _ = machines
+    (one.path / "owner.json").write_text("me!")
+    one.mirror.push(one.path / "owner.json")
+    (one.path / "owner.json").unlink()
+    told: list[str] = []
+    with owned(one, told.append):
+        assert "was last run by somebody who wrote b'me!'" in told[0]

@@ -13,7 +13,8 @@ from study.records.live import live_path, read_live
 from study.records.mirror import AwayError, Mirror
 from study.records.outcome import Outcome
 from study.search import trial
-from study.search.trial import TrialSpec, run_trial
+from study.search.cluster import _blind
+from study.search.trial import TrialSpec, leave, run_trial
 
 
 @pytest.fixture
@@ -82,3 +83,15 @@ def test_a_store_that_is_away_gives_the_trial_back(spec: TrialSpec, tmp_path: Pa
     (tmp_path / "store").write_text("not a folder")
     with pytest.raises(AwayError, match="cannot be used"):
         list(running)
+    with pytest.raises(AwayError, match="cannot be used"):
+        leave(spec.here(), patience=0)
+    assert not [path for path in (tmp_path / "n1").rglob("*") if path.is_file()], "the node keeps nothing all the same"
+
+
+def test_what_a_killed_worker_left_goes_when_its_study_goes_on(
+    spec: TrialSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(spec, tmp_path / "n1", monkeypatch, reports=9) is None
+    assert checkpoint_path(spec.here().folder, spec.config.digest(), 0).is_file()
+    assert _blind(spec.folder, spec.remote) is None
+    assert not [path for path in (tmp_path / "n1").rglob("*") if path.is_file()]
