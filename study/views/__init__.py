@@ -9,13 +9,14 @@
 See `study/views/_contract.py` for what these are, and `study/views/_fusion.py` for how they become one ranking.
 """
 
-from study.views._alarm import MEASURED, stands_apart
+from study.views._alarm import LIMIT, MEASURED, stands_apart
 from study.views._alike import alike, equal
 from study.views._contract import VIEWS, Look, Seen, View, far_from, look_at, needed, say, title
 from study.views._fusion import Fused, fuse
 from study.views._place import place_of
 
 __all__ = [
+    "LIMIT",
     "MEASURED",
     "VIEWS",
     "Fused",

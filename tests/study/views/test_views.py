@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from models.errors import UserError
 from models.outlier_scores import Batch
 from study.datasets import ArrayImages
-from study.views import VIEWS, Look, Seen, fuse, look_at, say, stands_apart
+from study.views import LIMIT, VIEWS, Look, Seen, fuse, look_at, say, stands_apart
 from study.views._plain import NAMES, plain_statistics
 from study.views._trust import trusts
 
@@ -165,3 +167,24 @@ def test_a_group_stands_apart_where_no_single_picture_does():
         odd = fuse(folder, {"features": Look(np.exp(logs), nearest)})
         assert not stands_apart(odd.calm).any()
         assert np.flatnonzero(stands_apart(odd.calm, odd.group)).tolist()[-5:] == [200, 201, 202, 203, 204]
+
+
+def test_one_very_far_picture_and_its_ordinary_neighbours_are_no_group():
+    folder, generator = seen(205), np.random.default_rng(0)
+    logs, nearest = np.minimum(generator.standard_normal(205), 2.0), generator.integers(0, 200, (205, 5))
+    logs[200:] = 0.5
+    logs[200] = 9
+    nearest[200:, :2] = [[201, 202], [200, 202], [200, 203], [200, 204], [200, 201]]
+    fused = fuse(folder, {"features": Look(np.exp(logs), nearest)})
+    assert np.flatnonzero(stands_apart(fused.calm, fused.group)).tolist() == [200]
+    assert np.sort(fused.group)[-2] < LIMIT
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10_000), st.integers(3, 60))
+def test_alarms_are_the_same_in_any_order_and_no_lower_limit_takes_one_back(seed, n):
+    generator = np.random.default_rng(seed)
+    calm, group, order = generator.standard_normal(n), 2 * generator.random(n), generator.permutation(n)
+    apart = stands_apart(calm, group)
+    np.testing.assert_array_equal(stands_apart(calm[order], group[order]), apart[order])
+    assert (apart <= stands_apart(calm, group, limit=1.0)).all() and (stands_apart(calm) <= apart).all()
