@@ -51,6 +51,7 @@ __all__ = [
 ]
 
 MAX_RECORD, MAX_DOCUMENT = 2**16, 2**24  # bytes of what is sealed; of what is read into memory before it is known
+_PLAINLY = sum(getattr(os, flag, 0) for flag in ("O_RDONLY", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC"))
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
@@ -75,16 +76,24 @@ def write_file(path: Path, data: bytes) -> None:
 def read_plain(path: Path, most: int = MAX_DOCUMENT) -> bytes:
     """The bytes of a plain file, of at most `most`.  Raises `OSError`; a link, a pipe or a device is none: one could wait for
     its end for ever."""
-    if path.is_symlink():
-        raise OSError(errno.ELOOP, "it is a link", str(path))
-    flags = sum(getattr(os, flag, 0) for flag in ("O_RDONLY", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
-    with open(os.open(path, flags), "rb") as file:
-        found = os.fstat(file.fileno())
+    try:
+        handle = os.open(path, _PLAINLY)
+    except OSError:
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, "it is a link", str(path)) from None
+        raise
+    try:
+        found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "it is no plain file", str(path))
         if found.st_size > most:
             raise OSError(errno.EFBIG, f"it has {found.st_size:,} bytes, and {most:,} at most can be right", str(path))
-        return file.read()
+        data = os.read(handle, found.st_size)
+        while len(data) < found.st_size and (more := os.read(handle, found.st_size - len(data))):
+            data += more
+        return data
+    finally:
+        os.close(handle)
 
 
 def sync_folder(path: Path) -> None:

@@ -170,7 +170,7 @@ def _log(client: Any, version: Version, run: str, staged: str) -> str:
             python_model=str(CODE),
             artifacts={"version": f"{staged}/version"},
             signature=_signature(manifest),
-            pip_requirements=["mlflow-skinny>=3.1", "numpy>=2.0", "onnxruntime>=1.20", "pandas>=2.2"],
+            pip_requirements=["mlflow-skinny>=3.1", "numpy>=2.0", "onnxruntime>=1.25", "pandas>=2.2"],
         )
     new = not client.search_registered_models(f"name = '{version.name}'")
     if new:

@@ -125,20 +125,29 @@ def test_gc(template, tmp_path, cut):
     assert outcomes == sorted(outcomes, reverse=True) and outcomes[0] == 3 and outcomes[-1] == 2
 
 
-@CUTS
-def test_repair(tmp_path, cut):
+@pytest.mark.parametrize(
+    ("cut", "every"),
+    [
+        pytest.param([], 1, id="kill", marks=pytest.mark.slow),
+        pytest.param(["--power-cut"], 1, id="power-cut", marks=pytest.mark.slow),
+        pytest.param(["--power-cut"], 8, id="every eighth power-cut"),
+    ],
+)
+def test_repair(tmp_path, cut, every):
     """Killed anywhere, the next repair goes on: nothing is deleted, and what could be had again still is."""
     damaged = filled(tmp_path / "template")
     exchange(damaged.root / "models/tiny/versions/2", damaged.root / "models/tiny/versions/3")
     shutil.rmtree(damaged.root / "models/tiny/log/2")
     (damaged.root / "models/other/versions/1/card.md").write_bytes(b"another card")
     (damaged.root / "store.json").write_bytes(b"")
+    (damaged.root / "heads/other").write_bytes(b"damaged")
     stores = killed_stores("repair", damaged.root, tmp_path, cut)
-    for place, store in stores:
+    for place, store in stores[::every]:
         store.repair()
         assert store.repair() == [] and store.verify() == [], place
         assert store.numbers("tiny") == [1, 2, 3, 4] and len(store.versions("tiny")) == 4
         assert len(list(store.root.glob("quarantine/*/models/other/versions/1/card.md"))) == 1
+        assert publish(store, "other").number == 2, "a lost number is not given again"
         assert_next_command_works(store, place, "repaired")
     assert len(stores) > 40
 

@@ -86,7 +86,7 @@ def in_tmpfs(tmp_path, size, script, fill=""):
 
 
 def test_full_disk_in_mid_publish(tmp_path):
-    published = [int(in_tmpfs(tmp_path, f"{kilobytes}k", FULL)) for kilobytes in (4, 8, 16, 24, 32, 48, 64, 96)]
+    published = [int(in_tmpfs(tmp_path, f"{kilobytes}k", FULL)) for kilobytes in (4, 16, 32, 96)]
     assert published == sorted(published) and published[0] == 0 and published[-1] >= 2
 
 

@@ -94,6 +94,8 @@ def test_it_says_what_a_folder_says(url, empty):
         assert "/tmp" not in str(caught.value)
     with pytest.raises(RegistryError, match="gc needs a model store in a folder"):
         store.gc()
+    with pytest.raises(RegistryError, match="repair needs a model store in a folder"):
+        store.repair()
 
 
 def test_every_method_of_a_store_is_one_of_a_remote_store():
