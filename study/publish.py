@@ -63,7 +63,7 @@ def main(
         raise UserError("--where goes with --best METRIC")
     from study.publishing.trials import publish_trials
     from study.records.folder import StudyFolder, runs_folder
-    from study.records.winners import MOST, best_trials, front_of
+    from study.records.winners import best_trials, front_to_keep
 
     store = open_store(registry)
     signed = _signing(store, sign)
@@ -73,7 +73,7 @@ def main(
     elif best is not None:
         chosen = best_trials(folder, best, where)
     else:
-        chosen = front_of(folder).head(MOST)
+        chosen = front_to_keep(folder)
     versions = publish_trials(
         folder,
         chosen,

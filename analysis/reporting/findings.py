@@ -19,6 +19,7 @@ from analysis.tables.equal_kl import CALIPER, POST_TREATMENT, equal_kl_table, ve
 from analysis.tables.importance import LEAST, knob_importance
 from analysis.tables.load import Studies, directions_of, groups, knobs
 from analysis.tables.names import knob_label, metric_name, number
+from study.records.winners import standing_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,7 +93,9 @@ def knob_effects(studies: Studies, keys: tuple[str, str]) -> Section:
 
 def training(studies: Studies, front: pd.DataFrame) -> Section:
     """Learning curves of the Pareto models with their schedules."""
-    labels = {int(row["trial"]): f"trial {int(row['trial'])}: {row['variant']}" for row in front.head(5).to_dict("records")}
+    (record,) = studies.records.values()
+    shown = standing_for(front, record, 5).to_dict("records")
+    labels = {int(row["trial"]): f"trial {int(row['trial'])}: {row['variant']}" for row in shown}
     histories = studies.histories
     if histories.empty or not labels:
         return Section("Training", ["No finished training has a history yet."])

@@ -32,6 +32,7 @@ from registry.errors import RegistryError
 from registry.place import open_store
 from registry.views import Filter, listing
 from study.datasets import Dataset
+from study.records.winners import standing_for
 
 __all__ = ["Gallery", "cards", "gallery", "published", "thumbnails"]
 
@@ -61,7 +62,7 @@ def gallery(studies: Studies, front: pd.DataFrame, data: Path | None) -> Gallery
     """Opens the front's models (rows of the trial table) and their data set."""
     (folder,) = studies.folders.values()
     try:
-        opened = open_trials(folder, front.head(MOST)) if len(front) else []
+        opened = open_trials(folder, standing_for(front, folder.record, MOST)) if len(front) else []
         dataset = open_dataset(folder, front, data) if opened else None
     except (UserError, OSError) as problem:
         return Gallery(folder.path, {}, None, f"The models cannot be drawn here: {problem}.")

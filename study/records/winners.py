@@ -9,16 +9,25 @@ import numpy as np
 from models.errors import UserError, unknown
 from registry.where import check_names, fulfils, parse_where
 from study.metrics import direction
-from study.records.folder import StudyFolder
+from study.records.folder import StudyFolder, StudyRecord
 from study.records.outcome import usable_rows
-from study.records.pareto import pareto_front
+from study.records.pareto import pareto_front, representatives
 from study.records.tables import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-__all__ = ["MOST", "best_trials", "candidates", "confirmed_medians", "front_of", "typical_replicate"]
+__all__ = [
+    "MOST",
+    "best_trials",
+    "candidates",
+    "confirmed_medians",
+    "front_of",
+    "front_to_keep",
+    "standing_for",
+    "typical_replicate",
+]
 
 
 MOST = 5  # Pareto models published by a run
@@ -36,6 +45,16 @@ def front_of(folder: StudyFolder) -> pd.DataFrame:
     if table.empty:
         return table
     return table.iloc[pareto_front(table[list(record.metrics)].to_numpy(), record.directions)]
+
+
+def front_to_keep(folder: StudyFolder) -> pd.DataFrame:
+    """The trials of the front that are confirmed, drawn and published: those that stand for all of it."""
+    return standing_for(front_of(folder), folder.record, MOST)
+
+
+def standing_for(front: pd.DataFrame, record: StudyRecord, count: int) -> pd.DataFrame:
+    """Of a front's trials its compromise, the best of each searched metric, and what lies between; in the front's order."""
+    return front if front.empty else front.iloc[representatives(front[list(record.metrics)], record.directions, count)]
 
 
 def best_trials(folder: StudyFolder, metric: str, where: str | None = None) -> pd.DataFrame:

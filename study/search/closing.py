@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -23,8 +23,8 @@ ARROWS = {"minimize": "↓", "maximize": "↑"}
 KNOBS = ("objective", "architecture", "latent_dim", "learning_rate")
 
 
-def show_front(folder: StudyFolder, front: pd.DataFrame, versions: Sequence[Version], console: Console) -> None:
-    """front: rows of the trials' table, best first metric first; versions: what was published of them, in the same order."""
+def show_front(folder: StudyFolder, front: pd.DataFrame, versions: Mapping[int, Version], console: Console) -> None:
+    """front: rows of the trials' table, best first metric first; versions: what was published of them, by trial."""
     record = folder.record
     seeds = "n = 1 seed" if record.replicates == 1 else f"medians of n = {record.replicates} seeds"
     title = (
@@ -35,7 +35,8 @@ def show_front(folder: StudyFolder, front: pd.DataFrame, versions: Sequence[Vers
     also = [metric for metric in record.also if metric in front.columns and metric not in record.metrics]
     named = [f"{metric} {ARROWS[way]}" for metric, way in zip(record.metrics, record.directions, strict=True)]
     rows = [row for _, row in front.iterrows()]
-    where = [f"{v.name} version {v.number}" for v in versions] + ["–"] * (len(rows) - len(versions))
+    published = {trial: f"{version.name} version {version.number}" for trial, version in versions.items()}
+    where = [published.get(int(row["trial"]), "–") for row in rows]
     if console.width < WIDE:
         console.print(title, style="bold")
         for row, place in zip(rows, where, strict=True):

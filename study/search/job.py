@@ -21,7 +21,7 @@ from study.records.arriving import bring, send
 from study.records.folder import StudyFolder, StudyRecord
 from study.records.mirror import AwayError
 from study.records.tables import Tables, read_table
-from study.records.winners import MOST, front_of
+from study.records.winners import front_of, front_to_keep
 from study.search.closing import show_front
 from study.search.cluster import check_shared, concurrency, idle_gpus, ray_cluster
 from study.search.confirm import confirm, shrinkage_table
@@ -164,16 +164,17 @@ def conclude(folder: StudyFolder, registry: str | Path, console: Console) -> Non
         told = read_table(folder, "trials")
         reasons = "; ".join(sorted({str(r) for r in told.get("reason", []) if r})[:3])
         raise UserError(f"no trial of {folder.name} gave a usable model ({reasons}); see {folder.path / 'logs'}")
-    _draw(folder, front)
-    console.print(f"publishing {min(len(front), MOST)} of {len(front)} Pareto models, checked on their exported files …")
-    versions = publish_trials(folder, front.head(MOST), open_store(registry), say=console.print)
-    note_front(folder, load_optuna_study(folder), front.head(MOST), versions)
-    show_front(folder, front, versions, console)
+    _draw(folder, front_to_keep(folder))
+    kept = front_to_keep(folder)
+    console.print(f"publishing {len(kept)} of {len(front)} Pareto models, checked on their exported files …")
+    versions = publish_trials(folder, kept, open_store(registry), say=console.print)
+    note_front(folder, load_optuna_study(folder), kept, versions)
+    show_front(folder, front, dict(zip(map(int, kept["trial"]), versions, strict=True)), console)
     _say_where(folder, registry, versions, console)
 
 
 def _confirm(folder: StudyFolder, seeds: int, console: Console) -> None:
-    front = front_of(folder).head(MOST)
+    front = front_to_keep(folder)
     if not front.empty:
         console.print(shrinkage_table(folder, front, confirm(folder, front, seeds, console)))
 
@@ -181,9 +182,7 @@ def _confirm(folder: StudyFolder, seeds: int, console: Console) -> None:
 def _draw(folder: StudyFolder, front: pd.DataFrame) -> None:
     from study.figures import models as figures
 
-    labels = {
-        int(row["trial"]): f"trial {int(row['trial'])} ({row.get('objective', '')})" for _, row in front.head(MOST).iterrows()
-    }
+    labels = {int(row["trial"]): f"trial {int(row['trial'])} ({row.get('objective', '')})" for _, row in front.iterrows()}
     history = read_table(folder, "history")
     write_atomically(folder.path / "figures" / "loss_curves.png", figures.png(figures.learning_curves(history, labels)))
 

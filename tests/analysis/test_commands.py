@@ -25,6 +25,7 @@ from study.records.folder import StudyFolder
 from study.records.winners import best_trials
 from tests.analysis.tables.test_load import changed_study
 from tests.analysis.test_batchrank import made_up_rows
+from tests.studies import LAPTOP
 
 runner = CliRunner()
 
@@ -35,7 +36,7 @@ def with_outliers(table: pd.DataFrame) -> pd.DataFrame:
 
 class TestTradeoff:
     def test_prints_the_front_and_writes_table_and_figure(self, tmp_path: Path):
-        result = runner.invoke(tradeoff.app, ["example", "--out", str(tmp_path)])
+        result = runner.invoke(tradeoff.app, [str(LAPTOP), "--out", str(tmp_path)])
         assert result.exit_code == 0, result.output
         assert "Pareto front: 3 of 15 usable trials" in result.output and "n = 1 seed" in result.output
         table = pd.read_csv(tmp_path / "tradeoff.csv")
@@ -43,21 +44,21 @@ class TestTradeoff:
         assert (tmp_path / "tradeoff.png").read_bytes().startswith(b"\x89PNG")
 
     def test_json_is_one_document_without_nan(self, tmp_path: Path):
-        result = runner.invoke(tradeoff.app, ["example", "--x", "kl", "--y", "mig", "--json", "--out", str(tmp_path)])
+        result = runner.invoke(tradeoff.app, [str(LAPTOP), "--x", "kl", "--y", "mig", "--json", "--out", str(tmp_path)])
         document = json.loads(result.output)
         assert (document["x"], document["y"], len(document["trials"])) == ("kl", "mig", 15)
         assert any(trial["capacity/gamma_max"] is None for trial in document["trials"])
 
     def test_by_objective_counts_what_was_tried_and_what_lived(self):
-        table = by_variant(load_study("example"), "recon", "mig").set_index("variant")
+        table = by_variant(load_study(LAPTOP), "recon", "mig").set_index("variant")
         assert table.loc["capacity, γ decay", ["trials", "usable"]].tolist() == [4, 3]
-        usable = load_study("example").usable
+        usable = load_study(LAPTOP).usable
         assert table.loc["capacity, constant γ", "best recon"] == usable["recon"].min()
 
     def test_several_studies_and_the_default_place(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv("VAE_RUNS", str(tmp_path))
         other = changed_study(tmp_path / "other", lambda table: table.drop(columns="kl"))
-        result = runner.invoke(tradeoff.app, ["example", str(other)])
+        result = runner.invoke(tradeoff.app, [str(LAPTOP), str(other)])
         assert result.exit_code == 0, result.output
         assert (tmp_path / "comparisons" / "example+other" / "tradeoff.csv").is_file()
 
@@ -67,7 +68,7 @@ class TestTradeoff:
         assert tradeoff_table(single, "mig", "recon")["mig"].is_monotonic_decreasing
 
     def test_unknown_metrics_and_nothing_in_common(self, tmp_path: Path):
-        study = load_study("example")
+        study = load_study(LAPTOP)
         with pytest.raises(UserError, match="unknown metric 'foo': these studies have recon, mig, kl"):
             metric_pair(study, "foo")
         others = ["mig", "kl", "negative_elbo", "active_units", "active_units_variance"]
@@ -87,7 +88,7 @@ class TestTradeoff:
 
 class TestChoices:
     def test_a_choice_is_what_its_command_chooses(self):
-        study = load_study("example")
+        study = load_study(LAPTOP)
         found = choices(study, "recon", "mig")
         assert len(found) >= 2
         for choice in found:
@@ -132,7 +133,7 @@ class Page(HTMLParser):
 class TestReport:
     def test_the_committed_study_from_top_to_bottom(self, tmp_path: Path):
         result = runner.invoke(
-            report.app, ["example", "--out", str(tmp_path / "report.html"), "--registry", str(tmp_path / "none")]
+            report.app, [str(LAPTOP), "--out", str(tmp_path / "report.html"), "--registry", str(tmp_path / "none")]
         )
         assert result.exit_code == 0, result.output
         page = Page((tmp_path / "report.html").read_text())
@@ -146,7 +147,7 @@ class TestReport:
         ]  # fmt: skip
         assert "Trial 13 wins: reconstruction NLL 88.8, MIG 0.0515 (capacity, constant γ)." in page.text
         assert page.outside == []
-        for words in ("n = 1", "drawn", "python -m study.publish example --best mig --where", "3 collapsed"):
+        for words in ("n = 1", "drawn", f"python -m study.publish {LAPTOP} --best mig --where", "3 collapsed"):
             assert words in page.text
 
     def test_a_real_study_shows_its_models_seeds_and_versions(self, tiny_study: StudyFolder, tiny_registry: Path):
@@ -202,7 +203,7 @@ class TestReport:
         assert 'href="#trial-' not in "".join(re.findall(r"<svg.*?</svg>", text, re.DOTALL))
 
     def test_choosing_without_labels(self):
-        study = load_study("example")
+        study = load_study(LAPTOP)
         table = selection_table(study).set_index(["criterion", "target"])
         assert "mig" not in table.index.get_level_values("criterion") and "recon" not in table.index.get_level_values("target")
         row, usable = table.loc[("recon", "mig")], study.usable
@@ -211,12 +212,12 @@ class TestReport:
 
     def test_two_studies_are_refused(self, tiny_study: StudyFolder):
         with pytest.raises(UserError, match="a report is about one study, but got 2"):
-            render_report(load_study("example", tiny_study.path))
+            render_report(load_study(LAPTOP, tiny_study.path))
 
 
 class TestOutliers:
     def test_absent_is_said(self):
-        result = runner.invoke(outliers.app, ["example"])
+        result = runner.invoke(outliers.app, [str(LAPTOP)])
         assert isinstance(result.exception, UserError)
         assert str(result.exception).startswith("example recorded no outlier ranking. Measure")
 
@@ -233,9 +234,9 @@ class TestOutliers:
 
     def test_the_benchmarks_rows_are_drawn_and_others_refused(self, tmp_path: Path):
         made_up_rows().to_parquet(tmp_path / "rows.parquet")
-        command = ["example", "--rows", str(tmp_path / "rows.parquet"), "--out", str(tmp_path)]
+        command = [str(LAPTOP), "--rows", str(tmp_path / "rows.parquet"), "--out", str(tmp_path)]
         assert runner.invoke(outliers.app, command).exit_code == 0
-        result = runner.invoke(outliers.app, ["example", "--rows", str(tmp_path / "outliers.csv")])
+        result = runner.invoke(outliers.app, [str(LAPTOP), "--rows", str(tmp_path / "outliers.csv")])
         assert "--rows must be the rows.parquet of analysis.batchrank" in str(result.exception)
 
     def test_the_reports_chapter(self, tmp_path: Path):
@@ -246,6 +247,6 @@ class TestOutliers:
 
 def test_matched_refuses_a_knob_that_did_not_vary_and_a_study_without_a_grid(tmp_path: Path):
     for knob, rule in (("gamma", "--knob must be one that varied"), ("learning_rate", "no two usable trials differ in")):
-        result = runner.invoke(matched.app, ["example", "--knob", knob, "--out", str(tmp_path)])
+        result = runner.invoke(matched.app, [str(LAPTOP), "--knob", knob, "--out", str(tmp_path)])
         assert isinstance(result.exception, UserError) and rule in str(result.exception)
     assert not list(tmp_path.iterdir())

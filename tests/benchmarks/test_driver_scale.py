@@ -16,16 +16,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.studies import LAPTOP
+
 pytestmark = pytest.mark.benchmark
 
-EXAMPLE = Path("analysis/example")
 RESULTS = 30  # measured, after the many
 
 
 @pytest.mark.parametrize("count", [100, 1_000, 10_000])
 def test_one_more_result(count: int, tmp_path: Path) -> None:
     """In a process of its own, so that its memory is its own."""
-    multiply(EXAMPLE, tmp_path / "many", count)
+    multiply(LAPTOP, tmp_path / "many", count)
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.driver", str(tmp_path / "many"), str(RESULTS)], capture_output=True, text=True
     )

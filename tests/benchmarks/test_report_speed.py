@@ -15,7 +15,7 @@ import pytest
 
 from analysis import load_study
 from analysis.reporting.page import report
-from analysis.tables.load import EXAMPLE
+from tests.studies import LAPTOP
 
 pytestmark = pytest.mark.benchmark
 
@@ -25,9 +25,9 @@ TARGETS = [(50, 5, 3), (500, 20, 8)]
 
 def made_of(target: Path, trials: int) -> Path:
     """The committed study with its trials repeated under new numbers, slightly changed so that no two are equal."""
-    shutil.copytree(EXAMPLE, target)
+    shutil.copytree(LAPTOP, target)
     for name in ("trials", "replicates", "history"):
-        table = pd.read_parquet(EXAMPLE / f"{name}.parquet")
+        table = pd.read_parquet(LAPTOP / f"{name}.parquet")
         per_copy = table["trial"].max() + 1
         copies = [table.assign(trial=table["trial"] + number * per_copy) for number in range(trials // per_copy + 1)]
         several = pd.concat(copies, ignore_index=True)
@@ -42,7 +42,7 @@ def made_of(target: Path, trials: int) -> Path:
 
 @pytest.mark.parametrize(("trials", "most", "megabytes"), TARGETS)
 def test_the_report(tmp_path: Path, trials: int, most: float, megabytes: float) -> None:
-    report(load_study("example"), registry=tmp_path / "none")  # what is read once: fonts, libraries
+    report(load_study(LAPTOP), registry=tmp_path / "none")  # what is read once: fonts, libraries
     study = load_study(made_of(tmp_path / "many", trials))
     assert len(study.trials) == trials
     started = time.process_time()

@@ -19,6 +19,7 @@ from models.checkpoint import save_model
 from models.config import VAEConfig
 from models.vae import VAE
 from tests.pages.conftest import Visit
+from tests.studies import LAPTOP
 from tests.test_documents import COMMAND, check_command
 
 PAGES = ("report", "ranking", "views")
@@ -28,7 +29,7 @@ PAGES = ("report", "ranking", "views")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The report of the committed study, and the ranking of 30 noisy pictures by an untrained model."""
     folder = tmp_path_factory.mktemp("pages")
-    (folder / "report.html").write_text(report(load_study("example"), registry=folder / "none"))
+    (folder / "report.html").write_text(report(load_study(LAPTOP), registry=folder / "none"))
     torch.manual_seed(0)
     architecture = {"architecture": "mlp", "architecture_options": {"hidden": [16]}}
     save_model(VAE(VAEConfig(image_shape=(1, 16, 16), latent_dim=4, **architecture)), folder / "small.vae")

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.tables.load import EXAMPLE
 from study.records.live import LiveTrial, write_live
 from study.search.filming import strip
 from tests.pages.conftest import Visit
+from tests.studies import LAPTOP
 
 
 def trial(number: int, reports: int, status: str = "running") -> LiveTrial:
@@ -37,7 +37,7 @@ def trial(number: int, reports: int, status: str = "running") -> LiveTrial:
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
     """The committed study, as if two more of its trials ran in this process."""
-    folder = Path(shutil.copytree(EXAMPLE, tmp_path / "grown"))
+    folder = Path(shutil.copytree(LAPTOP, tmp_path / "grown"))
     (folder / "owner.txt").write_text(f"process {os.getpid()} on {socket.gethostname()}\n")
     write_live(folder, trial(18, 3))
     write_live(folder, trial(19, 12))

@@ -22,6 +22,7 @@ from models.checkpoint import save_model
 from models.config import Condition, VAEConfig
 from models.errors import UserError
 from models.vae import VAE
+from tests.studies import LAPTOP
 
 CONFIG = VAEConfig(image_shape=(1, 8, 8), architecture="mlp", architecture_options={"hidden": [16]}, latent_dim=3)
 
@@ -98,8 +99,8 @@ def test_one_picture_and_one_latent_are_a_page_too(tmp_path: Path) -> None:
         (["no_such_model"], "no model store"),
         (["missing.vae"], "missing.vae"),
         (["no_such_study", "--trial", "13"], "is for a study"),
-        (["example", "--trial", "99"], "trial 99 of example has no usable model: choose one of"),
-        (["example", "--trial", "13"], "is not in"),
+        ([str(LAPTOP), "--trial", "99"], "trial 99 of example has no usable model: choose one of"),
+        ([str(LAPTOP), "--trial", "13"], "is not in"),
     ],
 )
 def test_what_cannot_be_explored_is_one_line(tmp_path: Path, arguments: list[str], words: str) -> None:

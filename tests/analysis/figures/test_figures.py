@@ -32,6 +32,7 @@ from study.datasets import Dataset
 from study.records.folder import StudyFolder
 from tests.analysis.tables.test_comparisons import made_trials
 from tests.analysis.test_batchrank import made_up_rows
+from tests.studies import LAPTOP
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def ax() -> Axes:
 
 @pytest.fixture(scope="module")
 def study() -> Studies:
-    return load_study("example")
+    return load_study(LAPTOP)
 
 
 def points(ax: Axes) -> dict[str, set[tuple[float, float]]]:

@@ -16,6 +16,7 @@ from analysis.tables.centrality import centrality_table, judged, measure_agreeme
 from models.errors import UserError
 from study.metrics.model_centrality import model_centrality
 from study.records.folder import StudyFolder
+from tests.studies import LAPTOP
 
 runner = CliRunner()
 
@@ -69,4 +70,4 @@ def test_the_command(study_path: Path, tmp_path: Path) -> None:
 
 def test_a_study_without_models_says_so() -> None:
     with pytest.raises(UserError, match=r"compares at least 2 models, but example kept 0"):
-        measure_agreements(load_study("example"))
+        measure_agreements(load_study(LAPTOP))

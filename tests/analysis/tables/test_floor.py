@@ -14,6 +14,7 @@ from analysis.tables.floor import known_floor, measure_floor
 from analysis.tables.load import load_study
 from models.errors import UserError
 from study.records.folder import StudyFolder
+from tests.studies import LAPTOP
 
 
 def test_a_floor_is_measured_once_and_shown(tiny_study: StudyFolder, tmp_path: Path) -> None:
@@ -34,9 +35,9 @@ def test_a_floor_is_measured_once_and_shown(tiny_study: StudyFolder, tmp_path: P
 
 def test_a_study_without_models_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="kept no models"):
-        measure_floor(load_study("example", runs=tmp_path))
+        measure_floor(load_study(LAPTOP, runs=tmp_path))
 
 
 def test_few_points_are_said_to_be_not_comparable(tmp_path: Path) -> None:
-    (line,) = [line for line in caveats(load_study("example", runs=tmp_path)) if "not comparable" in line]
+    (line,) = [line for line in caveats(load_study(LAPTOP, runs=tmp_path)) if "not comparable" in line]
     assert line.startswith("metrics of codes on 5,000 images") and "15,000" in line

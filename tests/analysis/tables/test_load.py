@@ -16,13 +16,14 @@ from analysis.tables.caveats import caveats, provenance, unfinished
 from analysis.tables.load import EXAMPLE, home, knobs, shown_name
 from models.errors import UserError
 from study.records.folder import StudyFolder
+from tests.studies import LAPTOP
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]
 
 
 def changed_study(target: Path, edit: Change = lambda table: table, **record: object) -> Path:
     """A copy of the committed study with another trial table or record: studies in states that are rare."""
-    shutil.copytree(EXAMPLE, target)
+    shutil.copytree(LAPTOP, target)
     edit(pd.read_parquet(target / "trials.parquet")).to_parquet(target / "trials.parquet")
     stored = json.loads((target / "study.json").read_text())
     (target / "study.json").write_text(json.dumps({**stored, **record}))
@@ -31,13 +32,13 @@ def changed_study(target: Path, edit: Change = lambda table: table, **record: ob
 
 class TestTables:
     def test_the_committed_study_has_18_trials_and_their_histories(self):
-        study = load_study("example")
+        study = load_study(LAPTOP)
         assert len(study.trials) == 18 and set(study.trials["study"]) == {"example"}
         assert len(study.replicates) == 18
         assert set(study.histories["trial"]) == set(study.trials["trial"])
 
     def test_variants_follow_the_configuration(self):
-        trials = load_study("example").trials.set_index("trial")
+        trials = load_study(LAPTOP).trials.set_index("trial")
         assert trials.loc[0, "variant"] == "β-VAE, constant β"
         assert trials.loc[1, "variant"] == "capacity, γ decay"
         assert trials.loc[2, "variant"] == "capacity, constant γ"
@@ -45,25 +46,25 @@ class TestTables:
         assert (trials.loc[decays, "variant"] == "capacity, γ decay").all()
 
     def test_collapsed_trials_are_listed_but_not_usable(self):
-        study = load_study("example")
+        study = load_study(LAPTOP)
         lost = study.trials[study.trials["status"] == "collapsed"]
         assert len(lost) == 3 and not lost["usable"].any() and not lost["front"].any()
         assert len(study.usable) == 15
 
     def test_no_trial_of_the_front_is_dominated(self):
-        usable = load_study("example").usable
+        usable = load_study(LAPTOP).usable
         for _, row in usable[usable["front"]].iterrows():
             better = (usable["recon"] <= row["recon"]) & (usable["mig"] >= row["mig"])
             assert better.sum() == 1  # itself
 
     def test_a_knob_that_a_trial_does_not_have_is_missing(self):
-        trials = load_study("example").trials
+        trials = load_study(LAPTOP).trials
         assert trials.loc[trials["objective"] == "beta_vae", "capacity/gamma_max"].isna().all()
         assert {"architecture", "learning_rate", "capacity/gamma_max"} <= set(knobs(trials))
         assert not {"recon", "steps", "trial"} & set(knobs(trials))
 
     def test_metrics_carry_unit_direction_and_range(self):
-        metrics = load_study("example").metrics
+        metrics = load_study(LAPTOP).metrics
         assert list(metrics.index[:2]) == ["recon", "mig"]
         assert metrics.loc["recon", ["unit", "direction", "searched"]].tolist() == ["nats", "minimize", True]
         assert metrics.loc["mig", ["low", "high"]].tolist() == [0.0, 1.0]
@@ -79,14 +80,14 @@ class TestTables:
 
 class TestSeveral:
     def test_studies_of_different_budgets_have_their_own_fronts(self, tiny_study: StudyFolder):
-        both = load_study("example", tiny_study.path)
+        both = load_study(LAPTOP, tiny_study.path)
         assert len(both.terms) == 2
         assert both.trials.groupby("terms")["front"].any().all()
         assert any("cannot be compared" in line for line in caveats(both))
 
     def test_studies_of_one_setting_share_a_front(self, tmp_path: Path):
         worse = changed_study(tmp_path / "worse", lambda table: table.assign(recon=table["recon"] + 500, mig=table["mig"] / 2))
-        both = load_study("example", worse)
+        both = load_study(LAPTOP, worse)
         assert len(both.terms) == 1
         assert set(both.usable[both.usable["front"]]["study"]) == {"example"}
 
@@ -100,7 +101,7 @@ class TestSeveral:
             lambda table: table.drop(columns="mig").assign(sap=0.1),
             metrics=["recon", "sap"],
         )
-        both = load_study("example", other)
+        both = load_study(LAPTOP, other)
         assert both.searched == ["recon"]
         assert both.trials.loc[both.trials["study"] == "other", "mig"].isna().all()
         assert both.usable.groupby("study").size().to_dict() == {"example": 15, "other": 15}
@@ -137,7 +138,7 @@ class TestBadInput:
         assert study.trials.loc[study.trials["trial"] >= 9, "usable"].eq(False).all()
 
     def test_caveats_of_one_seed_a_short_budget_and_drawn_data(self):
-        told = " ".join(caveats(load_study("example")))
+        told = " ".join(caveats(load_study(LAPTOP)))
         for words in ("n = 1", "1,200 steps", "drawn", "3 collapsed", "15 usable trials"):
             assert words in told
 

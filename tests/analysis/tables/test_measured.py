@@ -12,6 +12,7 @@ from analysis import load_study
 from analysis.tables.measured import measure
 from models.errors import UserError
 from study.records.folder import StudyFolder
+from tests.studies import LAPTOP
 
 
 @pytest.fixture
@@ -50,4 +51,4 @@ def test_a_model_that_two_studies_share_counts_once(study_path: Path, tmp_path: 
 
 def test_a_study_without_models_says_so() -> None:
     with pytest.raises(UserError, match=r"example kept no models \(models/\*.vae\) to measure modularity on"):
-        measure(load_study("example"), ["modularity"])
+        measure(load_study(LAPTOP), ["modularity"])

@@ -22,12 +22,12 @@ import psutil
 import pytest
 from PIL import Image
 
-from analysis.tables.load import EXAMPLE
 from analysis.watching.snapshot import Snapshots, driver_of, warnings_of
 from models.errors import UserError
 from study.records.folder import StudyFolder
 from study.records.live import LiveTrial, live_path, read_live, write_live
 from study.records.mirror import Mirror
+from tests.studies import LAPTOP
 
 REPORT = {"step": 50, "progress": 0.5, "recon": 90.0, "kl": 10.0, "seconds": 5.0}
 RUNNING = LiveTrial(number=18, knobs="beta_vae beta=4", digest="sha256:0", replicates=1, steps=100, reports=(REPORT,))
@@ -35,7 +35,7 @@ RUNNING = LiveTrial(number=18, knobs="beta_vae beta=4", digest="sha256:0", repli
 
 @pytest.fixture
 def example(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(EXAMPLE, tmp_path / "example"))
+    return Path(shutil.copytree(LAPTOP, tmp_path / "example"))
 
 
 @contextmanager
@@ -197,7 +197,7 @@ def test_the_server_is_read_only_and_for_this_machine(example: Path) -> None:
         shutil.rmtree(example)
         status, text = ask(port, "/state")
         assert status == 503 and json.loads(text)["problem"]
-        again = [sys.executable, "-m", "analysis.watch", str(EXAMPLE), "--port", str(port)]
+        again = [sys.executable, "-m", "analysis.watch", str(LAPTOP), "--port", str(port)]
         taken = subprocess.run(again, capture_output=True, text=True, timeout=60, check=False)
         assert taken.returncode == 2 and f"port {port} cannot be used" in taken.stderr and taken.stderr.count("\n") == 1
         server.send_signal(2)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from study.records.pareto import nearest_ideal, pareto_front
+from study.records.pareto import nearest_ideal, pareto_front, representatives
 
 DIRECTIONS = ("minimize", "maximize")
 VALUES = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=12)
@@ -47,3 +47,13 @@ def test_one_metric(direction: str, best: int) -> None:
 
 def test_equal_models_share_the_front() -> None:
     assert pareto_front([[1, 1], [1, 1], [2, 0]], DIRECTIONS) == [0, 1]
+
+
+@given(VALUES, st.integers(1, 8))
+def test_those_that_stand_for_a_front_hold_its_compromise_and_every_best(values: list[tuple[int, int]], count: int) -> None:
+    front = np.array([values[i] for i in pareto_front(values, DIRECTIONS)], dtype=float)
+    chosen = representatives(front, DIRECTIONS, count)
+    assert chosen == sorted(set(chosen)) and len(chosen) == min(count, len(front))
+    if count >= 3:
+        assert nearest_ideal(front, DIRECTIONS) in chosen
+        assert (front[chosen, 0].min(), front[chosen, 1].max()) == (front[:, 0].min(), front[:, 1].max())

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from analysis.tables.load import EXAMPLE
 from study.publishing.trials import _best
 from study.records.folder import StudyFolder
 from study.records.tables import write_confirmation
 from study.records.winners import confirmed_medians, front_of
+from tests.studies import LAPTOP
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> StudyFolder:
-    shutil.copytree(EXAMPLE, tmp_path / "example")
+    shutil.copytree(LAPTOP, tmp_path / "example")
     return StudyFolder(tmp_path / "example")
 
 

@@ -1,9 +1,8 @@
-"""The closing table at both widths, on the packaged example."""
+"""The closing table at both widths, on a real study."""
 
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -11,15 +10,14 @@ from rich.console import Console
 from study.records.folder import StudyFolder
 from study.records.winners import front_of
 from study.search.closing import show_front
-
-EXAMPLE = Path(__file__).parents[3] / "analysis" / "example"
+from tests.studies import LAPTOP
 
 
 @pytest.mark.parametrize("width", [80, 160])
 def test_every_model_of_the_front_is_whole(width: int) -> None:
-    folder, out = StudyFolder(EXAMPLE), io.StringIO()
+    folder, out = StudyFolder(LAPTOP), io.StringIO()
     front = front_of(folder)
-    show_front(folder, front, [], Console(file=out, width=width, highlight=False))
+    show_front(folder, front, {}, Console(file=out, width=width, highlight=False))
     printed = out.getvalue()
     assert max(map(len, printed.splitlines())) <= width and "…" not in printed
     for _, row in front.iterrows():
