@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from models.codec import TorchCodec
 from models.config import VAEConfig
@@ -18,6 +20,7 @@ from models.vae import VAE
 from registry import load
 from registry.disk import sha256
 from registry.store import Store
+from study.adopt import app
 from study.config import TrialConfig
 from study.datasets import Dataset
 from study.evaluate import evaluate_codec
@@ -144,3 +147,8 @@ def test_a_map_describes_configurations(name: str) -> None:
     for known in weights.models.values():
         config = TrialConfig.parse({**weights.config, **known.config})
         assert config.training.steps > 1 and len(known.sha256) == 64
+
+
+def test_the_list_for_scripts() -> None:
+    done = CliRunner().invoke(app, ["--list", "--json"])
+    assert done.exit_code == 0 and "capacity_25" in json.loads(done.output)["disentangling_vae"]
