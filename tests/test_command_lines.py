@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import shlex
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import pytest
 import typer
 from typer.main import get_command
 from typer.testing import CliRunner
+
+from registry.console import run
 
 ROOT = Path(__file__).parents[1]
 SOURCES = [path for package in ("analysis", "study", "registry") for path in (ROOT / package).rglob("*.py")]
@@ -90,3 +93,23 @@ def test_the_program_of_a_package_lists_its_commands_and_runs_them(package):
         assert f"vae-{package} {names[0]}" in asked.stdout
         wrong = subprocess.run([*program, names[0][:-1] + "x"], capture_output=True, text=True, check=False)
         assert wrong.returncode == 2 and f"did you mean {names[0]}?" in wrong.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_an_encoding_that_lacks_a_character_ends_no_job(encoding, monkeypatch):
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding))
+    run(lambda: print("β → 4"))
+    sys.stdout.flush()
+    assert raw.getvalue() == b"? ? 4\n"
+
+
+@pytest.mark.parametrize(("status", "arguments"), [(2, []), (2, ["--no-such"]), (0, ["--help"])])
+def test_no_arguments_wrong_ones_and_help_end_as_they_should(status, arguments, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["registry", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        run(importlib.import_module("registry.commands").app)
+    assert ended.value.code == status
+    told = capsys.readouterr()
+    assert ("Usage:" in told.out) == (arguments != ["--no-such"])
+    assert told.err == ("error: No such option: --no-such\n" if arguments == ["--no-such"] else "")

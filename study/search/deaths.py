@@ -22,10 +22,10 @@ def every_death_is_the_actors() -> Iterator[None]:
     """Inside, Tune takes any failure of Ray's for the death of the actor that was called."""
     failed = RayActorManager._actor_task_failed
 
-    def told(manager: RayActorManager, task: Any, exception: Exception) -> None:
+    def told(manager: RayActorManager, tracked_actor_task: Any, exception: Exception) -> None:  # Ray calls it by keywords
         if isinstance(exception, RayError) and not isinstance(exception, (RayActorError, RayTaskError)):
             exception = RayActorError(error_msg=str(exception))
-        failed(manager, task, exception)
+        failed(manager, tracked_actor_task=tracked_actor_task, exception=exception)
 
     RayActorManager._actor_task_failed = told
     try:

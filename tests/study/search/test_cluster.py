@@ -72,14 +72,14 @@ def test_a_confirmation_that_fails_is_an_outcome_and_the_others_come(tmp_path: P
 
 @pytest.mark.parametrize("length", [LONGEST, LONGEST + 1, 120])
 def test_ray_starts_below_a_long_temporary_folder(length: int) -> None:
-    """A process id has up to seven digits, and a socket's path 107 bytes."""
+    """A process id has up to seven digits, and a socket's path 107 bytes.  An address in the environment is not asked for."""
     longest = "/ray/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
     assert LONGEST + len(longest) == 107
     base = Path("/tmp") / f"t{os.getpid()}"
     wanted = base / ("x" * (length - len(str(base)) - 1))
     wanted.mkdir(parents=True)
     script = "from study.search.cluster import ray_cluster\nwith ray_cluster(None, 0, dashboard=False):\n    print('started')"
-    environment = {**os.environ, "TMPDIR": str(wanted), "PYTHONPATH": str(REPOSITORY)}
+    environment = {**os.environ, "TMPDIR": str(wanted), "RAY_ADDRESS": "127.0.0.1:1", "PYTHONPATH": str(REPOSITORY)}
     try:
         done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120)
         assert done.stdout == "started\n", done.stderr

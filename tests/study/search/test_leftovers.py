@@ -19,7 +19,7 @@ from study.search.events import Events
 from study.search.journal import finished_trials, load_optuna_study, reconcile, tell
 from study.search.leftovers import Leftovers
 from study.search.trial import TrialSpec, spec_of
-from study.search.tune import AWAY, AskTell
+from study.search.tune import AWAY, AskTell, TrialActor
 from study.spaces import load_space
 from tests.study.search.test_search import record
 
@@ -105,6 +105,20 @@ def test_a_trial_whose_result_does_not_come_is_not_told_and_tried_again(tmp_path
     reconcile(optuna_study, folder.record)
     states = [(trial.state.name, trial.user_attrs.get("retry_of")) for trial in optuna_study.get_trials()]
     assert states == [("FAIL", None), ("WAITING", 0)] and finished_trials(optuna_study) == []
+
+
+def test_a_trial_that_crashes_keeps_its_configuration(tmp_path: Path) -> None:
+    config = TrialConfig(dataset="folder:/nowhere", training={"steps": 10})
+    spec = TrialSpec(
+        number=3, config=config, root_seed=0, replicates=1, metrics=("recon",), points=10, folder=tmp_path, data=tmp_path
+    )
+    actor = TrialActor({"spec": spec.model_dump_json(), "reused": False})
+    told = actor.step()
+    assert told["final"] and told["done"]
+    outcome = Outcome(**json.loads(told["outcome"]))
+    assert (outcome.status, outcome.config_digest) == ("failed", config.digest()) and outcome.config is not None
+    assert outcome.reason.startswith("UserError: /nowhere is not a folder")
+    assert "Traceback" in (tmp_path / "logs" / "trial-003.log").read_text()
 
 
 def test_checkpoints_of_told_trials_do_not_outlive_a_killed_driver(tmp_path: Path) -> None:
