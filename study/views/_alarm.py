@@ -10,7 +10,7 @@ out: h(x) is the mean of the picture's place and that of its two nearest, twice 
 
 The Gaussian extrapolation alone is wrong for real pictures, whose tails are heavier; its stretch, and the group's limits,
 were chosen on clean folders.  What was measured of them: `MEASURED`, and `analysis/results`.  Half of the odd ones and no more
-than 6 % false alarms are had together on all clean folders but those of ones, of which a few have a foot and are a group.
+than 8 % false alarms are had together on all clean folders but those of ones, of which a few have a foot and are a group.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ALARM = 0.05
 """Share of clean folders in which some picture stands apart: what is aimed at."""
 
 MEASURED = (
-    "calls up to 6% of clean folders odd, up to 13% of digits' with those of ones, where the few with a foot are a group; "
+    "calls up to 8% of clean folders odd, up to 13% of digits' with those of ones, where the few with a foot are a group; "
     "flags half of five odd digits among 200, a third without pretrained features, and few odd photographs (measured)"
 )
 

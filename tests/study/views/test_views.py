@@ -115,6 +115,17 @@ def test_outlines_know_a_stroke_that_moved_a_little():
     assert look_at("outlines", folder).distances[0] < 0.8 * look_at("outlines", folder).distances[3]
 
 
+def test_a_feature_that_all_pictures_differ_in_does_not_drown_the_others():
+    found = 0
+    for seed in range(10):
+        generator = np.random.default_rng(seed)
+        features = 10 + generator.standard_normal((60, 5)) * (3, 0.1, 0.1, 0.1, 0.1)
+        features[7, 1:3] += 1.2
+        folder = Seen(ArrayImages(np.zeros((60, 1, 4, 4), np.uint8)), features.astype(np.float32))
+        found += int(look_at("features", folder).distances.argsort()[::-1].tolist().index(7) < 2)
+    assert found >= 8
+
+
 def test_views_that_nobody_agrees_with_are_not_trusted():
     generator = np.random.default_rng(0)
 
