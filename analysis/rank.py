@@ -66,7 +66,7 @@ def rank(
     ] = None,
     copy_top: Annotated[Path | None, typer.Option(help="Copy the explained pictures there, named by rank.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where to write; default runs/rankings/<folder's name>.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the resampling, and of the training where a model is trained.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the resampling, and of the training where a model is trained.", min=0)] = 0,
     as_json: AsJson = False,
     registry: Registry = None,
 ) -> None:

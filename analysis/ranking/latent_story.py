@@ -53,7 +53,7 @@ def folded(image: NDArray[np.uint8], e: Explanation, n: int, scale: float) -> Fo
         strips.append(Strip(caption, [c.picture]))
     if e.traversal is not None:
         strips.append(Strip(f"latent {e.traversed} from this picture's value to the batch's median", list(e.traversal)))
-    return Folded(strips, _bars(e))
+    return Folded("How the model draws it" if e.parts is None else "What the score is made of", strips, _bars(e))
 
 
 def scale_of(explanations: list[Explanation]) -> float:

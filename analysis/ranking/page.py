@@ -62,8 +62,9 @@ class Strip:
 
 @dataclass(frozen=True)
 class Folded:
-    """bars: (name, value), which add up to the score; none where it is not a sum."""
+    """title: what is unfolded.  bars: (name, value), which add up to the score; none where it is not a sum."""
 
+    title: str
     strips: Sequence[Strip] = ()
     bars: Sequence[tuple[str, float]] = ()
 

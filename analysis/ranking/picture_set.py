@@ -6,6 +6,7 @@ What cannot be read is left out and named.  Sizes and modes may be mixed: `Prepr
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -114,12 +115,14 @@ def fitting_preprocessing(files: list[Path], crop: Literal["centre", "none"] = "
     Judged from the headers of at most 200 of them.
     """
     shapes = []
-    for path in files[:: max(1, len(files) // LOOKED_AT)]:
-        try:
-            with Image.open(path) as picture:
-                shapes.append((picture.mode in GREY_MODES, min(picture.size)))
-        except Exception:  # whatever it is, `open_picture` names it
-            continue
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        for path in files[:: max(1, len(files) // LOOKED_AT)]:
+            try:
+                with Image.open(path) as picture:
+                    shapes.append((picture.mode in GREY_MODES, min(picture.size)))
+            except Exception:  # whatever it is, `open_picture` names it
+                continue
     small = bool(shapes) and float(np.median([side for _, side in shapes])) <= 40
     side = 32 if small else 64
     return Preprocessing(size=(side, side), crop=crop, mode="L" if shapes and all(grey for grey, _ in shapes) else "RGB")

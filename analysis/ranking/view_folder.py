@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from analysis.ranking.page import page_of
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.ranking.page import Folded, Strip, page_of
 from analysis.ranking.picture_set import PictureSet, fitting_preprocessing
 from analysis.ranking.rank_views import DEFAULT_VIEWS, ViewRanking, rank_views
 from analysis.ranking.record import record_of, write_ranking
 from analysis.ranking.reference import read_both
-from study.views import MEASURED, title
+from study.views import MEASURED, title, where
 
 __all__ = ["view_folder"]
 
@@ -46,8 +49,30 @@ def view_folder(
 
     trust = {name: round(value, 3) for name, value in ranking.fused.trust.items()}
     record = record_of(pictures, ranking, _facts(pictures, clean, ranking, fdr, crop), own, trust=trust)
-    write_ranking(out, record, page_of(pictures, out, record))
+    write_ranking(out, record, page_of(pictures, out, record, _folded(pictures, ranking, told)))
     return record, ranking
+
+
+def _folded(pictures: PictureSet, ranking: ViewRanking, told: set[int]) -> dict[str, Folded]:
+    """Beside each picture that is told of, where it is unlike its nearest ones."""
+    found = {}
+    for row in told if len(ranking.files) >= 3 else ():
+        for name, look in ranking.looks.items():
+            heat = where(name, ranking.seen, look, row)
+            if heat is not None and heat.max() > 0:
+                image = ranking.seen.images[np.array([row])][0]
+                strips = [
+                    Strip("the picture", [image]),
+                    Strip("bright where none of those nearest in pixels is like it", [_lit(image, heat)]),
+                ]
+                found[pictures.names[ranking.files[row]]] = Folded("Where it differs, point by point", strips)
+    return found
+
+
+def _lit(image: NDArray[np.uint8], heat: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The picture (C, H, W) in dim grey, with orange where the heat (H, W) is, (3, H, W) in [0, 1]."""
+    share = (heat / heat.max())[None]
+    return np.asarray((1 - share) * 0.5 * image.mean(axis=0) / 255 + share * np.array([1.0, 0.6, 0.1])[:, None, None])
 
 
 def _facts(pictures: PictureSet, clean: PictureSet | None, ranking: ViewRanking, fdr: float, crop: bool) -> dict[str, str]:

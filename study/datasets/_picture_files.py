@@ -6,12 +6,14 @@ The decoders of Pillow release Python's lock, so threads are enough to use all c
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from models.errors import UserError
 from models.preprocessing import Preprocessing, open_picture
@@ -32,7 +34,10 @@ def save_pictures(target: Path, files: Sequence[Path], preprocessing: Preprocess
     reasons: list[str] = []
     steps = -(-len(files) // AT_ONCE)
     chunks = progress(_chunks(files, preprocessing, reasons), steps, description)
-    if save_chunks(target, preprocessing.image_shape, chunks) == 0:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # `open_picture` refuses smaller ones, in the file's row
+        count = save_chunks(target, preprocessing.image_shape, chunks)
+    if count == 0:
         why = reasons[0] if reasons else "there are no files"
         raise UserError(f"none of {len(files)} files is a readable picture: {why}")
     return reasons

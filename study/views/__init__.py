@@ -5,13 +5,14 @@
     SPEAKS: str                       "always", or "when sure": a view that is silent until a picture is far out
     look(seen, context) -> Look       how far each picture is from the pictures of the context
     reason(seen, look, row) -> str    why picture `row` is far, in words
+    where(seen, look, row) -> (H, W)  where in the picture, if the view can say
 
 See `study/views/_contract.py` for what these are, and `study/views/_fusion.py` for how they become one ranking.
 """
 
 from study.views._alarm import LIMIT, MEASURED, stands_apart
 from study.views._alike import alike, equal
-from study.views._contract import VIEWS, Look, Seen, View, far_from, look_at, needed, say, title
+from study.views._contract import VIEWS, Look, Seen, View, far_from, look_at, needed, say, title, where
 from study.views._fusion import Fused, fuse
 from study.views._place import place_of
 
@@ -33,4 +34,5 @@ __all__ = [
     "say",
     "stands_apart",
     "title",
+    "where",
 ]

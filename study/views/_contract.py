@@ -22,7 +22,7 @@ from study.datasets import Images
 from study.views._plain import plain_statistics
 from study.views._shrunk import shrunk
 
-__all__ = ["VIEWS", "Look", "Seen", "View", "far_from", "look_at", "needed", "say", "title"]
+__all__ = ["VIEWS", "Look", "Seen", "View", "far_from", "look_at", "needed", "say", "title", "where"]
 
 VIEWS = Plugins("study.views", kind="view")
 
@@ -104,6 +104,12 @@ def look_at(name: str, seen: Seen, context: Rows | None = None) -> Look:
 def say(name: str, seen: Seen, look: Look, row: int) -> str:
     """Why the view `name` finds picture `row` far from the others."""
     return cast(View, VIEWS.load(name)).reason(seen, look, row)
+
+
+def where(name: str, seen: Seen, look: Look, row: int) -> Floats | None:
+    """Where in picture `row` the view `name` finds it unlike others, (H, W) ≥ 0; None of a view that cannot say."""
+    told = getattr(VIEWS.load(name), "where", None)
+    return None if told is None else np.asarray(told(seen, look, row))
 
 
 def far_from(others: Floats, value: float) -> float:

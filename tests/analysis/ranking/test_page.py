@@ -88,6 +88,7 @@ class TestBothWays:
         assert page.count('class="told"') == 4
         assert "1 file could not be read" in page and "broken.png" in page
         assert ("What the score is made of" in page) == (way == "latents")
+        assert page.count("Where it differs") == (4 if way == "views" else 0)
 
 
 @pytest.mark.parametrize(

@@ -416,6 +416,12 @@ class TestCommand:
         with pytest.raises(UserError, match=r"these are not: 99\.png"):
             view_folder(folder_of(tmp_path / "in", 20), tmp_path / "out", ("pixels",), exclude=("99.png",))
 
+    def test_a_picture_of_100_megapixels_is_a_row_with_its_reason_and_no_warning(self, tmp_path, recwarn):
+        folder = folder_of(tmp_path / "in", 5)
+        Image.new("1", (10_000, 10_001)).save(folder / "huge.png")
+        record, _ = view_folder(folder, tmp_path / "out", ("pixels",))
+        assert "width × height <= 80,000,000" in record["unreadable"][0]["reason"] and not recwarn.list
+
     def test_a_name_of_250_characters_can_be_copied(self, tmp_path):
         folder = folder_of(tmp_path / "in", 20)
         (folder / "00.png").rename(folder / f"{'a' * 246}.png")

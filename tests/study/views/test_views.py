@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from models.errors import UserError
 from models.outlier_scores import Batch
-from study.datasets import ArrayImages
-from study.views import LIMIT, VIEWS, Look, Seen, fuse, look_at, say, stands_apart
+from study.datasets import ArrayImages, load_dataset
+from study.views import LIMIT, VIEWS, Look, Seen, fuse, look_at, say, stands_apart, where
 from study.views._plain import NAMES, plain_statistics
 from study.views._trust import trusts
 
@@ -199,3 +199,20 @@ def test_alarms_are_the_same_in_any_order_and_no_lower_limit_takes_one_back(seed
     apart = stands_apart(calm, group)
     np.testing.assert_array_equal(stands_apart(calm[order], group[order]), apart[order])
     assert (apart <= stands_apart(calm, group, limit=1.0)).all() and (stands_apart(calm) <= apart).all()
+
+
+def test_where_a_square_was_pasted_is_where_the_picture_differs(tmp_path):
+    """Squares of one grey or of noise, anywhere in a digit: what differs most lies in them in at least 9 of 10."""
+    digits = load_dataset("digits", tmp_path)
+    clean = digits.images[np.flatnonzero(digits.labels == 3)[:80]]
+    generator, inside = np.random.default_rng(0), 0
+    for row in range(40):
+        images, (y, x) = clean.copy(), generator.integers(0, 23, 2)
+        square = generator.integers(100, 256) if row % 2 else generator.integers(0, 256, (9, 9))
+        images[row, 0, y : y + 9, x : x + 9] = square
+        folder = Seen(ArrayImages(images))
+        heat = where("pixels", folder, look_at("pixels", folder), row)
+        at = np.unravel_index(heat.argmax(), heat.shape)
+        inside += y <= at[0] < y + 9 and x <= at[1] < x + 9
+    assert inside >= 36, inside
+    assert where("statistics", folder, look_at("statistics", folder), 0) is None
