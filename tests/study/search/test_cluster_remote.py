@@ -39,7 +39,8 @@ def node(name: str, folder: Path, hidden: Path, *arguments: str) -> Iterator[sub
     with (folder / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(
             ["unshare", "--mount", "sh", "-c", command],
-            env={**os.environ, "VAE_SCRATCH": str(folder / name), "PYTHONPATH": str(REPOSITORY)},
+            env={**os.environ, "VAE_SCRATCH": str(folder / name), "PYTHONPATH": str(REPOSITORY),
+                 "RAY_raylet_start_wait_time_s": "200"},  # a busy machine: Ray gives up after 30
             stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
         try:
