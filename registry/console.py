@@ -7,6 +7,7 @@ With `--json` a command prints one JSON document and nothing else.
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import sys
@@ -95,7 +96,7 @@ def run(app: Callable[[], object]) -> None:
     except MISUSED as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # which has been shown
             sys.exit(2)
-        _fail(error.format_message())
+        _fail(error.format_message() + _given(error, sys.argv[1:]))
     except BrokenPipeError:  # `… | head` closed the pipe: nothing more to say, nothing wrong
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
@@ -145,6 +146,17 @@ def duration(seconds: float) -> str:
 
 def _epilog(examples: Sequence[str]) -> str:
     return "\n".join(["Examples:", *(f"  {example}" for example in examples)]) if examples else ""
+
+
+def _given(error: Any, words: Sequence[str]) -> str:
+    """The value that a wrong option was given, from the words of the command line: what is raised names the rule alone."""
+    if not isinstance(error, typer.BadParameter) or not error.param:
+        return ""
+    for word, following in itertools.pairwise([*words, ""]):
+        option, equals, value = word.partition("=")
+        if option in error.param.opts:
+            return f", but got {plain(value if equals else following)!r}"
+    return ""
 
 
 def _fail(message: str) -> None:

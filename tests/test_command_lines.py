@@ -113,3 +113,14 @@ def test_no_arguments_wrong_ones_and_help_end_as_they_should(status, arguments, 
     told = capsys.readouterr()
     assert ("Usage:" in told.out) == (arguments != ["--no-such"])
     assert told.err == ("error: No such option: --no-such\n" if arguments == ["--no-such"] else "")
+
+
+@pytest.mark.parametrize("words", [["--trials", "0"], ["--trials=0"], ["--space", "x", "--trials", "zero"]])
+def test_a_wrong_value_is_one_line_with_the_rule_and_the_value(words, monkeypatch, capsys):
+    app: typer.Typer = importlib.import_module("study.run").app
+    monkeypatch.setattr(sys, "argv", ["study.run", *words])
+    with pytest.raises(SystemExit, match="2"):
+        run(app)
+    (line,) = capsys.readouterr().err.splitlines()
+    value = words[-1].removeprefix("--trials=")
+    assert line.startswith("error: Invalid value for '--trials': Input should be") and line.endswith(f", but got '{value}'")

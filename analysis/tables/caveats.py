@@ -65,7 +65,7 @@ def _of_record(record: StudyRecord) -> list[str]:
     if record.replicates == 1:
         lines.append(
             "every value is one seed (n = 1): a difference between two trials may be luck, and the best of many is too good "
-            "on average. Confirm winners with --replicates"
+            "on average. --confirm K trains winners again with fresh seeds"
         )
     if record.budget.steps < SHORT:
         lines.append(
