@@ -61,7 +61,7 @@ def main(
         raise UserError("give exactly one of --trial N, --pareto, --best METRIC")
     if where is not None and best is None:
         raise UserError("--where goes with --best METRIC")
-    from study.publishing.trials import publish_trials
+    from study.publishing.trials import publish_trials, with_models
     from study.records.folder import StudyFolder, runs_folder
     from study.records.winners import best_trials, front_to_keep
 
@@ -73,7 +73,7 @@ def main(
     elif best is not None:
         chosen = best_trials(folder, best, where)
     else:
-        chosen = front_to_keep(folder)
+        chosen = with_models(folder, front_to_keep(folder), partial(print, file=sys.stderr))
     versions = publish_trials(
         folder,
         chosen,
@@ -90,7 +90,7 @@ def main(
     for version in versions:
         print(f"trial {version.manifest.lineage.trial} is {version.name} version {version.number}  {version.digest[:19]}")
     if not versions:
-        print(f"{folder.name} has no finished trial to publish")
+        print(f"{folder.name} has no finished trial to publish, or no model of one")
 
 
 def _signing(store: Store, key: Path | None) -> Callable[[Version], object]:

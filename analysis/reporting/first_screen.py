@@ -1,6 +1,7 @@
 """What a reader sees first: the verdict, the winner's pictures, the front, and how sure this is.
 
-verdict   the compromise nearest the ideal point of the front; where no model has learnt anything, that
+verdict   the compromise nearest the ideal point of the front, of confirmed trials and by their fresh seeds where there are any;
+          where no model has learnt anything, that
 ends      the ends of the front: what the best in one metric costs in the other
 sure      seeds, trials, steps: what the verdict rests on, in a line
 """
@@ -21,6 +22,7 @@ from analysis.tables.two_metrics import tradeoff_table
 from study.records.intervals import span_name
 from study.records.outcome import SAYS_NOTHING
 from study.records.pareto import nearest_ideal
+from study.records.winners import confirmed_medians
 
 __all__ = ["FirstScreen", "alive", "dead", "first_screen"]
 
@@ -67,12 +69,31 @@ def first_screen(studies: Studies, keys: tuple[str, str] | None, found: Gallery)
     x, y = keys
     table = tradeoff_table(studies, x, y)
     front = table[table["front"]]
-    best = front.iloc[nearest_ideal(front[[x, y]].to_numpy(dtype=float), list(studies.metrics.loc[[x, y], "direction"]))]
+    fresh = _fresh(studies, front, keys)
+    rows = front if fresh.empty else fresh
+    place = nearest_ideal(rows[[x, y]].to_numpy(dtype=float), list(studies.metrics.loc[[x, y], "direction"]))
+    best = front[front["trial"] == rows.iloc[place]["trial"]].iloc[0]
     trial = int(best["trial"])
-    values = ", ".join(f"{metric_name(key)} {number(best[key])}" for key in keys)
+    values = _values(best, keys)
+    if not fresh.empty:
+        seeds = int(fresh.iloc[place]["seeds"])
+        medians = f"medians of {seeds} fresh seeds: {_values(fresh.iloc[place], keys)}"
+        sure = f"The best of {len(fresh)} that were confirmed; {medians}. {sure}"
     shown = tuple(found.sheets(trial)[:2])
     chart = _front_chart(studies, keys, front) if len(table) >= FEW else None
     return FirstScreen(f"{values} ({best['variant']}).", sure, trial, _ends(front, keys), shown, chart)
+
+
+def _values(row: pd.Series, keys: tuple[str, str]) -> str:
+    return ", ".join(f"{metric_name(key)} {number(row[key])}" for key in keys)
+
+
+def _fresh(studies: Studies, front: pd.DataFrame, keys: tuple[str, str]) -> pd.DataFrame:
+    """What fresh seeds say of the front's trials, one row a confirmed one: a value that was searched for is too good."""
+    (folder,) = studies.folders.values()
+    told = confirmed_medians(folder)
+    known = told[told.index.isin(front["trial"])].rename_axis("trial").reset_index()
+    return known if set(keys) <= set(known.columns) else known.head(0)
 
 
 def _ends(front: pd.DataFrame, keys: tuple[str, str]) -> str:

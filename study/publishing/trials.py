@@ -30,7 +30,19 @@ if TYPE_CHECKING:
 
     from registry.inference import Model
 
-__all__ = ["publish_trials"]
+__all__ = ["publish_trials", "with_models"]
+
+
+def with_models(folder: StudyFolder, trials: pd.DataFrame, say: Callable[[str], object]) -> pd.DataFrame:
+    """Those of `trials` whose model is in the study's folder; `say` is told of others, whose files somebody took away."""
+    here = [
+        model_path(folder.path, row["config_digest"], int(typical_replicate(folder, int(row["trial"]))["replicate"])).is_file()
+        for _, row in trials.iterrows()
+    ]
+    gone = [str(int(trial)) for trial, there in zip(trials["trial"], here, strict=True) if not there]
+    if gone:
+        say(f"note: not published, for their models are not in {folder.path / 'models'}: trial {', '.join(gone)}")
+    return trials[here]
 
 
 def publish_trials(

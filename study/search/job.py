@@ -16,7 +16,7 @@ from models.errors import UserError
 from models.files import write_atomically
 from registry.console import duration
 from registry.place import open_store
-from study.publishing.trials import publish_trials
+from study.publishing.trials import publish_trials, with_models
 from study.records.arriving import bring, send
 from study.records.folder import StudyFolder, StudyRecord
 from study.records.mirror import AwayError
@@ -165,7 +165,7 @@ def conclude(folder: StudyFolder, registry: str | Path, console: Console) -> Non
         reasons = "; ".join(sorted({str(r) for r in told.get("reason", []) if r})[:3])
         raise UserError(f"no trial of {folder.name} gave a usable model ({reasons}); see {folder.path / 'logs'}")
     _draw(folder, front_to_keep(folder))
-    kept = front_to_keep(folder)
+    kept = with_models(folder, front_to_keep(folder), console.print)
     console.print(f"publishing {len(kept)} of {len(front)} Pareto models, checked on their exported files …")
     versions = publish_trials(folder, kept, open_store(registry), say=console.print)
     note_front(folder, load_optuna_study(folder), kept, versions)
@@ -197,11 +197,12 @@ def _say_dashboard(console: Console, context: object, folder: StudyFolder) -> No
 
 
 def _say_where(folder: StudyFolder, registry: str | Path, versions: list[Version], console: Console) -> None:
-    best = open_store(registry).resolve(f"{versions[0].name}@candidate")
     console.print(f"study     {folder.path}  (trials.parquet, history.parquet, figures/)")
     if folder.record.remote:
         console.print(f"mirror    {folder.record.remote}", soft_wrap=True)
-    console.print(f"registry  {registry}  →  from registry import load; load('{best.name}@{best.number}')")
+    if versions:
+        best = open_store(registry).resolve(f"{versions[0].name}@candidate")
+        console.print(f"registry  {registry}  →  from registry import load; load('{best.name}@{best.number}')")
     console.print(f"next      python -m analysis.report {_shown(folder)}")
     console.print(f"          python -m analysis.explore {_shown(folder)}")
     console.print(f"          optuna-dashboard {folder.storage} --artifact-dir {folder.path / 'artifacts'}", soft_wrap=True)
