@@ -103,8 +103,7 @@ def run(app: Callable[[], object]) -> None:
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         _fail(f"{error.strerror or error}{where}")
-    if isinstance(status, int):  # 130 after Ctrl-C
-        sys.exit(status)
+    sys.exit(status if isinstance(status, int) else 0)  # 130 after Ctrl-C
 
 
 def print_json(value: Any) -> None:

@@ -19,7 +19,6 @@ from models.checkpoint import save_model
 from models.config import VAEConfig
 from models.vae import VAE
 from tests.pages.conftest import Visit
-from tests.studies import LAPTOP
 from tests.test_documents import COMMAND, check_command
 
 PAGES = ("report", "ranking", "views")
@@ -29,7 +28,7 @@ PAGES = ("report", "ranking", "views")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The report of the committed study, and the ranking of 30 noisy pictures by an untrained model."""
     folder = tmp_path_factory.mktemp("pages")
-    (folder / "report.html").write_text(report(load_study(LAPTOP), registry=folder / "none"))
+    (folder / "report.html").write_text(report(load_study("example"), registry=folder / "none"))
     torch.manual_seed(0)
     architecture = {"architecture": "mlp", "architecture_options": {"hidden": [16]}}
     save_model(VAE(VAEConfig(image_shape=(1, 16, 16), latent_dim=4, **architecture)), folder / "small.vae")
@@ -95,22 +94,22 @@ class TestReport:
     ):
         visit.page.set_viewport_size({"width": width, "height": within})
         visit.open(pages["report"])
-        for what in (".verdict", ".first img", ".first svg"):
+        for what in (".verdict", ".first :is(img, svg)", ".first svg:has(a)"):
             box = visit.page.locator(what).first.bounding_box()
             assert box is not None and box["y"] + box["height"] <= within, what
 
     def test_a_point_shows_its_trial_by_pointer_and_by_keyboard_and_leads_to_it(self, pages: dict[str, Path], visit: Visit):
         visit.open(pages["report"])
-        point = visit.page.locator('.first svg a[href="#trial-13"]')
+        point = visit.page.locator('.first svg a[href="#trial-8"]')
         point.hover()
-        assert "trial 13, complete: " in visit.page.locator("#hover").inner_text()
-        assert visit.page.locator('svg a.marked[href="#trial-13"]').count() > 3, "in every chart"
+        assert "trial 8, complete: " in visit.page.locator("#hover").inner_text()
+        assert visit.page.locator('svg a.marked[href="#trial-8"]').count() > 3, "in every chart"
         visit.page.mouse.move(0, 0)
         assert visit.page.locator("#hover").is_hidden()
         point.focus()
         assert visit.page.locator("#hover").is_visible()
         visit.page.keyboard.press("Enter")
-        assert visit.page.evaluate("document.querySelector(':target').id") == "trial-13"
+        assert visit.page.evaluate("document.querySelector(':target').id") == "trial-8"
         assert visit.complaints == []
 
     def test_every_link_leads_somewhere(self, pages: dict[str, Path], visit: Visit):
