@@ -99,7 +99,8 @@ def test_the_program_of_a_package_lists_its_commands_and_runs_them(package):
 def test_an_encoding_that_lacks_a_character_ends_no_job(encoding, monkeypatch):
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding))
-    run(lambda: print("β → 4"))
+    with pytest.raises(SystemExit, match="0"):
+        run(lambda: print("β → 4"))
     sys.stdout.flush()
     assert raw.getvalue() == b"? ? 4\n"
 
