@@ -5,6 +5,7 @@ One smoke study serves most tests; the second one is killed in the middle and re
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ import pytest
 from optuna.artifacts import get_all_artifact_meta
 
 from registry import load
+from registry.console import run
 from registry.signing import unsigned
 from registry.store import Store
 from study.records.folder import StudyFolder
@@ -246,18 +248,29 @@ def test_a_study_killed_in_the_middle_resumes(tmp_path: Path, data_folder: Path,
         (["--resume", "taken"], "not a study record of this version"),
     ],
 )
-def test_bad_input_is_one_line_and_leaves_nothing(arguments: list[str], says: str, tmp_path: Path, data_folder: Path) -> None:
+def test_bad_input_is_one_line_and_leaves_nothing(
+    arguments: list[str],
+    says: str,
+    tmp_path: Path,
+    data_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """In this process: its imports are most of what a command of its own would take."""
     if "--gpus-per-trial" in arguments:
         torch = pytest.importorskip("torch")
         if torch.cuda.is_available():
             pytest.skip("this machine has a GPU")
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "study.json").write_text("{}")
-    done = call(*arguments, "--out", tmp_path, "--data", data_folder, "--registry", tmp_path / "_registry")
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert says in done.stderr
-    assert done.stderr.startswith("error: ")
-    assert done.stderr.count("\n") == 1, done.stderr
+    places = ("--out", tmp_path, "--data", data_folder, "--registry", tmp_path / "_registry")
+    monkeypatch.setattr(sys, "argv", ["study.run", *arguments, *map(str, places)])
+    with pytest.raises(SystemExit, match="2"):
+        run(importlib.import_module("study.run").app)
+    told = capfd.readouterr().err
+    assert says in told
+    assert told.startswith("error: ")
+    assert told.count("\n") == 1, told
     assert sorted(path.name for path in tmp_path.iterdir()) == ["taken"]
 
 
