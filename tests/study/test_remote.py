@@ -51,6 +51,7 @@ def check_whole(folder: StudyFolder) -> None:
     assert not [path for path in there if path.parent.name == "checkpoints"] and not list(folder.path.glob("checkpoints/*"))
 
 
+@pytest.mark.slow
 def test_a_study_begins_on_one_machine_and_goes_on_on_another(tmp_path: Path, bucket: str, data_folder: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     places = ("--out", f"{bucket}/runs", "--data", data_folder, "--no-dashboard")

@@ -144,6 +144,7 @@ def test_publishing_again_changes_nothing_but_may_sign(smoke: tuple[StudyFolder,
     assert signed and missing == set(Store(registry).numbers("dsprites_capacity")) - signed
 
 
+@pytest.mark.slow
 def test_two_who_publish_a_trial_at_once_publish_it_once(smoke: tuple[StudyFolder, str], tmp_path: Path) -> None:
     """Both find nothing, both evaluate for seconds, and the second to finish returns what the first one published."""
     folder, _ = smoke
@@ -170,6 +171,7 @@ def test_extending_adds_trials(smoke: tuple[StudyFolder, str]) -> None:
     assert list(read_table(extended, "trials")["status"]) == ["complete"] * 4
 
 
+@pytest.mark.slow
 def test_a_finished_study_can_be_confirmed_with_fresh_seeds(smoke: tuple[StudyFolder, str]) -> None:
     folder, _ = smoke
     runs = folder.path.parent
@@ -341,7 +343,7 @@ def test_a_knob_that_is_not_there_cannot_be_paired(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("number", "status", "group"),
-    [(signal.SIGTERM, 143, False), (signal.SIGHUP, 129, False), (signal.SIGTERM, 143, True)],
+    [(signal.SIGTERM, 143, False), pytest.param(signal.SIGHUP, 129, False, marks=pytest.mark.slow), (signal.SIGTERM, 143, True)],
     ids=["SIGTERM", "SIGHUP", "SIGTERM to the group"],
 )
 def test_a_signal_ends_as_ctrl_c_does(

@@ -37,6 +37,7 @@ def trials_of_a_cause(g: np.random.Generator, n: int = 40) -> pd.DataFrame:
 
 
 class TestChance:
+    @pytest.mark.slow
     def test_a_table_of_chance_claims_anything_in_one_of_twenty(self):
         g = np.random.default_rng(0)
         tables = [association_table(trials_of_chance(g)) for _ in range(RUNS)]
@@ -44,6 +45,7 @@ class TestChance:
         for column in ("p", "p_at_recon", "p_at_active"):
             assert np.mean([table[column].min() < 0.05 for table in tables]) <= NOMINAL, column
 
+    @pytest.mark.slow
     def test_without_holm_it_would_claim_far_more(self):
         g = np.random.default_rng(0)
 
@@ -54,6 +56,7 @@ class TestChance:
 
 
 class TestCommonCause:
+    @pytest.mark.slow
     def test_active_latents_held_fixed_leave_chance(self):
         g = np.random.default_rng(1)
         tables = [association_table(trials_of_a_cause(g)).iloc[0] for _ in range(RUNS)]
