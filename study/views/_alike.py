@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from models.outlier_scores import Rows
 from study.datasets import Images
@@ -62,10 +63,9 @@ def _nearly(images: Images, rows: Rows) -> Rows:
     limit = COARSE * float(np.median(look.distances))
     close = np.sqrt(((cells[a] - cells[b]) ** 2).sum(axis=1)) <= limit
     leader = _joined(images, rows, leader, a[close], b[close])
-    several = np.flatnonzero(np.bincount(leader, minlength=len(rows)) > 1)  # of many copies, each has its own ten nearest
-    a, b = (several[index] for index in np.triu_indices(len(several), 1))
-    close = np.sqrt(((cells[a] - cells[b]) ** 2).sum(axis=1)) <= limit
-    return _joined(images, rows, leader, a[close], b[close])
+    heads = np.flatnonzero(np.bincount(leader, minlength=len(rows)) > 1)  # of many copies, each has its own ten nearest
+    pairs = heads[cKDTree(cells[heads]).query_pairs(limit, output_type="ndarray")] if len(heads) else np.empty((0, 2), np.int64)
+    return _joined(images, rows, leader, pairs[:, 0], pairs[:, 1])
 
 
 def _joined(images: Images, rows: Rows, leader: Rows, a: Rows, b: Rows) -> Rows:

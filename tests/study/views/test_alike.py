@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -78,3 +79,19 @@ def test_one_picture_two_and_blank_ones() -> None:
     np.testing.assert_array_equal(alike(ArrayImages(blank)), [0, 0, 0, 3, 0])
     noise = np.random.default_rng(0).integers(118, 138, (50, 1, 32, 32)).astype(np.uint8)
     np.testing.assert_array_equal(alike(ArrayImages(noise)), np.arange(50))
+
+
+def test_a_folder_where_every_picture_has_a_copy_takes_little_memory() -> None:
+    """As many groups as half of the pictures: their pairs are millions."""
+    generator = np.random.default_rng(0)
+    scenes = np.kron(generator.integers(0, 256, (1500, 1, 8, 8)), np.ones((2, 2), int))
+    copies = (scenes + generator.integers(-1, 2, scenes.shape)).clip(0, 255)
+    images = ArrayImages(np.concatenate([scenes, copies]).astype(np.uint8))
+    tracemalloc.start()
+    try:
+        found = alike(images)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_array_equal(found, np.tile(np.arange(1500), 2))
+    assert most < 300e6
