@@ -81,7 +81,7 @@ def first_screen(studies: Studies, keys: tuple[str, str] | None, found: Gallery)
         sure = f"The best of {len(fresh)} that were confirmed; {medians}. {sure}"
     shown = tuple(found.sheets(trial)[:2])
     chart = _front_chart(studies, keys, front) if len(table) >= FEW else None
-    return FirstScreen(f"{values} ({best['variant']}).", sure, trial, _ends(front, keys), shown, chart)
+    return FirstScreen(f"{values} ({best['variant']}).", sure, trial, _ends(front, keys, by_fresh=not fresh.empty), shown, chart)
 
 
 def _values(row: pd.Series, keys: tuple[str, str]) -> str:
@@ -96,13 +96,14 @@ def _fresh(studies: Studies, front: pd.DataFrame, keys: tuple[str, str]) -> pd.D
     return known if set(keys) <= set(known.columns) else known.head(0)
 
 
-def _ends(front: pd.DataFrame, keys: tuple[str, str]) -> str:
-    """What each end of the front gives up."""
+def _ends(front: pd.DataFrame, keys: tuple[str, str], *, by_fresh: bool) -> str:
+    """What each end of the front gives up.  by_fresh: the verdict is of confirmed trials, by what their fresh seeds say."""
     if len(front) == 1:
         return "It is the best in both metrics."
     (x, y), first, last = keys, front.iloc[0], front.iloc[-1]
     return (
-        f"It is the compromise nearest the ideal point. The best {metric_name(x)} is {number(first[x])} "
+        f"{'By fresh seeds it' if by_fresh else 'It'} is the compromise nearest the ideal point. "
+        f"The best {metric_name(x)} is {number(first[x])} "
         f"(trial {int(first['trial'])}), with {metric_name(y)} {number(first[y])}; the best {metric_name(y)} is "
         f"{number(last[y])} (trial {int(last['trial'])}), with {metric_name(x)} {number(last[x])}."
     )
