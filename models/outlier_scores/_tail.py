@@ -8,8 +8,8 @@ p-values (`analysis.ranking.rank_batch`) are better in every way.
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from models.outlier_scores._contract import Floats
 
@@ -31,5 +31,5 @@ def stands_out(values: Floats, alarm: float = 0.05) -> NDArray[np.bool_]:
     if len(values) < ENOUGH or np.ptp(values) == 0:
         return np.zeros(len(values), dtype=bool)
     middle, upper = np.quantile(values, (0.5, 0.9))
-    reach = (ndtri(alarm / len(values)) / ndtri(0.1)) ** 2
+    reach = (scipy.special.ndtri(alarm / len(values)) / scipy.special.ndtri(0.1)) ** 2
     return np.asarray(values > middle + (upper - middle) * reach)

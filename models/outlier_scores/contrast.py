@@ -30,7 +30,7 @@ which is zero where the batch is as varied as the population.  How often that is
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import expit
+import scipy
 
 from models.outlier_scores._contract import Batch, Floats, Rows, Scores
 from models.outlier_scores._robust import TINY, aggregate_moments, mad
@@ -63,7 +63,7 @@ def _membership(scores: Floats) -> Floats:
     """How much each context picture counts as a member of the batch, (m,), 0 … 1."""
     middle = float(np.median(scores))
     z = (scores - middle) / (mad(scores, middle) + TINY)
-    return np.asarray(expit(STEEPNESS * (CUT - z)))
+    return np.asarray(scipy.special.expit(STEEPNESS * (CUT - z)))
 
 
 def _moments(batch: Batch, context: Rows, weights: Floats) -> tuple[Floats, Floats]:

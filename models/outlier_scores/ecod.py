@@ -8,7 +8,7 @@ Only ranks within each latent count, so a picture that is far out is no odder th
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import skew
+import scipy
 
 from models.outlier_scores._contract import Batch, Floats, Rows, Scores
 
@@ -24,7 +24,7 @@ def score(batch: Batch, context: Rows) -> Scores:
     left = _tail(batch.mu, batch.mu[context])
     right = _tail(-batch.mu, -batch.mu[context])
     constant = np.ptp(batch.mu[context], axis=0) == 0
-    leaning = np.where(constant, 0.0, skew(np.where(constant, _ramp(len(context)), batch.mu[context]), axis=0))
+    leaning = np.where(constant, 0.0, scipy.stats.skew(np.where(constant, _ramp(len(context)), batch.mu[context]), axis=0))
     skewed = np.where(leaning < 0, left, right)
     candidates = np.stack([left, right, skewed])
     chosen = candidates.sum(axis=2).argmax(axis=0)

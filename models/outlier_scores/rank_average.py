@@ -8,7 +8,7 @@ No single detector wins everywhere (Goldstein & Uchida 2016; Campos et al. 2016)
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
+import scipy
 
 from models.outlier_scores._contract import Batch, Rows, Scores, score_batch
 
@@ -22,5 +22,5 @@ MEMBERS = ("contrast", "mahalanobis", "knn", "cleanlab_knn")
 
 def score(batch: Batch, context: Rows) -> Scores:
     """0 … 1, ties averaged."""
-    ranks = [rankdata(score_batch(member, batch, context).values) for member in MEMBERS]
+    ranks = [scipy.stats.rankdata(score_batch(member, batch, context).values) for member in MEMBERS]
     return Scores(np.mean(ranks, axis=0) / len(batch))

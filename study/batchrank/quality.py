@@ -13,8 +13,8 @@ Equal scores are taken in the order in which the batch lists them, which is rand
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 __all__ = ["QUALITIES", "chance_ap", "ranking_quality"]
 
@@ -43,7 +43,7 @@ def ranking_quality(scores: NDArray[np.floating], odd: NDArray[np.bool_]) -> dic
     ap = float((np.arange(1, k + 1) / places).mean())
     chance = chance_ap(n, k)
     return {
-        "auroc": float((rankdata(scores)[odd].sum() - k * (k + 1) / 2) / (k * (n - k))),
+        "auroc": float((scipy.stats.rankdata(scores)[odd].sum() - k * (k + 1) / 2) / (k * (n - k))),
         "ap": (ap - chance) / (1 - chance),
         "precision": float(found[:k].mean()),
         "hit": float(found[0]),

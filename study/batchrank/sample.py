@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, zoom
 
 from models.codec import Codec
 from models.config import VAEConfig
@@ -135,7 +135,8 @@ class _Damaged:
         images = self.base.images[rows]
         if name == "blurred":
             sigma = BLUR_SIGMA * self.image_shape[2] / 64
-            return np.asarray(gaussian_filter(images.astype(np.float32), (0, 0, sigma, sigma)).round(), dtype=np.uint8)
+            blurred = scipy.ndimage.gaussian_filter(images.astype(np.float32), (0, 0, sigma, sigma))
+            return np.asarray(blurred.round(), dtype=np.uint8)
         return 255 - images if name == "inverted" else images
 
 
@@ -164,5 +165,5 @@ def _fitted(images: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[n
     x = images.astype(np.float32)
     if x.shape[1] != channels:
         x = np.repeat(x.mean(axis=1, keepdims=True), channels, axis=1)
-    x = zoom(x, (1, 1, height / x.shape[2], width / x.shape[3]), order=1, grid_mode=True, mode="nearest")
+    x = scipy.ndimage.zoom(x, (1, 1, height / x.shape[2], width / x.shape[3]), order=1, grid_mode=True, mode="nearest")
     return np.asarray(np.clip(x.round(), 0, 255), dtype=np.uint8)

@@ -93,7 +93,8 @@ def learning_curves(history: pd.DataFrame, labels: dict[int, str]) -> Figure:
     for axis, name in zip(axes, ("reconstruction NLL", "KL"), strict=True):
         axis.set_xlabel("training step")
         axis.set_ylabel(f"{name} (nats per image)")
-    axes[0].set_yscale("log")
+    if history["recon"].min() > 0:  # −log of a density may be below 0
+        axes[0].set_yscale("log")
     if labels:
         axes[1].legend(fontsize=7)
     return figure

@@ -15,8 +15,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import entropy
 
 __all__ = ["DCI", "dci_of"]
 
@@ -39,8 +39,8 @@ def dci_of(importances: NDArray[np.floating], accuracies: NDArray[np.floating]) 
     DCI(disentanglement=1.0, completeness=1.0, informativeness=1.0)
     """
     latents, factors = importances.shape
-    per_latent = 1 - entropy(importances.T + EMPTY, base=factors)
-    per_factor = 1 - entropy(importances + EMPTY, base=latents)
+    per_latent = 1 - scipy.stats.entropy(importances.T + EMPTY, base=factors)
+    per_factor = 1 - scipy.stats.entropy(importances + EMPTY, base=latents)
     weights = importances if importances.sum() > 0 else np.ones_like(importances)
     weights = weights / weights.sum()
     disentanglement = float(np.round(per_latent @ weights.sum(axis=1), 9))  # hides the 1e-11

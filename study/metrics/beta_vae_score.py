@@ -16,8 +16,6 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from study.evidence.points import FactorRows, Points, check_codes
 from study.metrics._metric import Metric
@@ -56,6 +54,9 @@ def beta_vae_score(
     >>> beta_vae_score(own, factors, **few), round(beta_vae_score(mixed, factors, **few), 1)
     (1.0, 0.9)
     """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
     check_codes(codes, factors, least_factors=2)
     rng = np.random.default_rng([seed, 2])
     rows = FactorRows(factors)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from sklearn.ensemble import GradientBoostingClassifier
 
 from study.evidence.points import TEST, TRAIN, Points, check_codes
 from study.metrics._dci import DCI, dci_of
@@ -78,5 +77,7 @@ def _fit(
     truth: NDArray[np.integer],
     seed: int,
 ) -> tuple[NDArray[np.float64], float]:
+    from sklearn.ensemble import GradientBoostingClassifier
+
     model = GradientBoostingClassifier(random_state=seed).fit(codes, value)
     return model.feature_importances_, float(model.score(test_codes, truth))

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import RandomForestClassifier
 
 from study.evidence.points import TEST, TRAIN, Points, check_codes
 from study.metrics._dci import DCI, dci_of
@@ -61,6 +60,8 @@ def dci_forest(
     >>> [round(value, 2) for value in dci_forest(mixed, factors, mixed, factors)]
     [0.14, 0.14, 0.99]
     """
+    from sklearn.ensemble import RandomForestClassifier
+
     check_codes(codes, factors, least_latents=2, least_factors=2)
     check_codes(test_codes, test_factors, least_latents=2, least_factors=2)
     importances, accuracies = [], []

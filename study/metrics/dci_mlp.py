@@ -16,10 +16,6 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import log_loss
-from sklearn.neural_network import MLPClassifier
-from sklearn.preprocessing import StandardScaler
 
 from study.evidence.points import TEST, TRAIN, Points, check_codes
 from study.metrics._dci import DCI, dci_of
@@ -59,6 +55,8 @@ def dci_mlp(
     >>> [round(value, 1) for value in dci_mlp(own, factors, own, factors)]
     [1.0, 1.0, 1.0]
     """
+    from sklearn.preprocessing import StandardScaler
+
     check_codes(codes, factors, least_latents=2, least_factors=2)
     check_codes(test_codes, test_factors, least_latents=2, least_factors=2)
     order = np.argsort(codes.std(axis=0), kind="stable")  # a network's start knows its inputs by place: permuting changes nothing
@@ -78,6 +76,10 @@ def _fit(
     codes: Floats, value: NDArray[np.integer], test_codes: Floats, truth: NDArray[np.integer], seed: int
 ) -> tuple[NDArray[np.float64], float]:
     """Importances (D,), nats, and test accuracy."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.metrics import log_loss
+    from sklearn.neural_network import MLPClassifier
+
     model = MLPClassifier((HIDDEN,), max_iter=PASSES, learning_rate_init=3e-3, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # so many passes, whatever is left to gain

@@ -17,10 +17,6 @@ import warnings
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
-from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from study.evidence.points import TEST, TRAIN, Points, check_codes
@@ -56,6 +52,8 @@ def explicitness(
     >>> round(explicitness(own[:, :1], factors, own[:, :1], factors), 2)  # two of three factors are at chance
     0.67
     """
+    from sklearn.preprocessing import StandardScaler
+
     check_codes(codes, factors)
     check_codes(test_codes, test_factors)
     scaler = StandardScaler().fit(codes)
@@ -74,6 +72,10 @@ def compute(points: Points, seed: int) -> dict[str, float]:
 def _auc(
     train: NDArray[np.floating], value: NDArray[np.integer], test: NDArray[np.floating], truth: NDArray[np.integer]
 ) -> float:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # 100 iterations are the protocol
         classifier = LogisticRegression().fit(train, value)

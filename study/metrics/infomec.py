@@ -23,11 +23,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.feature_selection import mutual_info_classif
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
-from sklearn.preprocessing import StandardScaler
 
 from study.evidence.information import entropies
 from study.evidence.points import Points, check_codes
@@ -70,6 +65,8 @@ def infomec(codes: NDArray[np.floating], factors: NDArray[np.integer], seed: int
     >>> [round(value, 1) for value in infomec(own, factors)], [round(value, 1) for value in infomec(mixed, factors)]
     ([1.0, 1.0, 1.0], [0.1, 1.0, 0.5])
     """
+    from sklearn.preprocessing import StandardScaler
+
     check_codes(codes, factors, least_factors=2)
     width = np.ptp(codes, axis=0)
     used = width > IN_USE * width.max()
@@ -90,6 +87,8 @@ def compute(points: Points, seed: int) -> dict[str, float]:
 
 def _information(codes: NDArray[np.float64], factor: NDArray[np.integer], seed: int) -> NDArray[np.float64]:
     """Latent by latent, so that the noise against ties is the same whatever the order of latents."""
+    from sklearn.feature_selection import mutual_info_classif
+
     found = [mutual_info_classif(column[:, None], factor, n_neighbors=NEIGHBOURS, random_state=seed) for column in codes.T]
     return np.concatenate(found)
 
@@ -97,6 +96,10 @@ def _information(codes: NDArray[np.float64], factor: NDArray[np.integer], seed: 
 def _cross_entropy(codes: NDArray[np.float64], factor: NDArray[np.integer]) -> float:
     """Nats, of a logistic regression on the points that it was fitted on; without any input ln of the number of values, for its
     classes are balanced, as published."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import log_loss
+
     model = LogisticRegression(C=np.inf, class_weight="balanced", max_iter=100)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # classes that can be separated have no best weights

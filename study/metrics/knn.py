@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.neighbors import KNeighborsClassifier
 
 from study.evidence.points import TEST, TRAIN, Points, check_codes
 from study.metrics._metric import Metric
@@ -44,6 +43,8 @@ def knn(
     >>> round(knn(own, factors, own, factors), 2), round(knn(own[:, :1], factors, own[:, :1], factors), 2)
     (0.99, 0.44)
     """
+    from sklearn.neighbors import KNeighborsClassifier
+
     check_codes(codes, factors, least_points=neighbours)
     check_codes(test_codes, test_factors)
     target = factors[:, 0] if factors.shape[1] == 1 else factors

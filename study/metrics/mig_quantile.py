@@ -9,8 +9,8 @@ permuting latents and by any increasing map of each.
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from study.evidence.information import gaps
 from study.evidence.points import TRAIN, Points, check_codes
@@ -40,7 +40,7 @@ def mig_quantile(codes: NDArray[np.floating], factors: NDArray[np.integer]) -> f
     (1.0, 0.24)
     """
     check_codes(codes, factors, least_latents=2)
-    return float(gaps(rankdata(codes, axis=0), factors).mean())
+    return float(gaps(scipy.stats.rankdata(codes, axis=0), factors).mean())
 
 
 def compute(points: Points, seed: int) -> dict[str, float]:

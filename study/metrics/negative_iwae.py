@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from models.posterior import draw
 from study.evidence.encoding import Encoding
@@ -42,7 +42,7 @@ def negative_iwae(nll_KN: NDArray[np.floating], kl_KN: NDArray[np.floating]) -> 
     100.0
     """
     log_weights = -(np.asarray(nll_KN, np.float64) + kl_KN)
-    return float(-(logsumexp(log_weights, axis=0) - math.log(len(log_weights))).mean())
+    return float(-(scipy.special.logsumexp(log_weights, axis=0) - math.log(len(log_weights))).mean())
 
 
 def compute(encoding: Encoding, seed: int) -> dict[str, float]:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from sklearn.svm import LinearSVC
 
 from study.evidence.points import TEST, TRAIN, Points, check_codes
 from study.metrics._metric import Metric
@@ -68,5 +67,7 @@ def compute(points: Points, seed: int) -> dict[str, float]:
 def _accuracy(
     latent: NDArray[np.floating], value: NDArray[np.integer], test_latent: NDArray[np.floating], truth: NDArray[np.integer]
 ) -> float:
+    from sklearn.svm import LinearSVC
+
     classifier = LinearSVC(C=0.01, class_weight="balanced").fit(latent, value)
     return float(np.mean(classifier.predict(test_latent) == truth))

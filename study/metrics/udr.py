@@ -20,10 +20,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import rankdata
-from sklearn.linear_model import Lasso
-from sklearn.preprocessing import StandardScaler
 
 from models.errors import UserError
 from study.evidence.encoding import Encoding
@@ -50,13 +48,15 @@ Floats = NDArray[np.float64]
 
 def lasso_weights(a: Floats, b: Floats) -> Floats:
     """|weights| (D, E) of the Lasso that predicts codes b (N, E) from codes a (N, D), both standardised."""
+    from sklearn.linear_model import Lasso
+
     weights: Floats = np.abs(np.atleast_2d(Lasso(alpha=0.1).fit(a, b).coef_)).T
     return weights
 
 
 def spearman(a: Floats, b: Floats) -> Floats:
     """|rank correlations| (D, E) of codes a (N, D) with codes b (N, E)."""
-    ranks = [StandardScaler().fit_transform(rankdata(codes, axis=0)) for codes in (a, b)]
+    ranks = [_standardised(scipy.stats.rankdata(codes, axis=0)) for codes in (a, b)]
     correlations: Floats = np.abs(ranks[0].T @ ranks[1]) / len(a)
     return correlations
 
@@ -85,7 +85,7 @@ def udr(
     if not all(np.isfinite(code).all() for code in codes):
         raise UserError("codes must be finite, but those of at least one seed are not")
     used = [
-        StandardScaler().fit_transform(np.asarray(code, np.float64)[:, kl > INFORMATIVE]) if (kl > INFORMATIVE).any() else None
+        _standardised(np.asarray(code, np.float64)[:, kl > INFORMATIVE]) if (kl > INFORMATIVE).any() else None
         for code, kl in zip(codes, kls, strict=True)
     ]
     seeds = range(len(codes))
@@ -98,6 +98,14 @@ def compute(encodings: Sequence[Encoding], seed: int) -> dict[str, float]:
     kls = [encoding.kl.mean(axis=0) for encoding in encodings]
     relations = {"udr": lasso_weights, "udr_spearman": spearman}
     return {key: float(np.median(udr(codes, kls, relation))) for key, relation in relations.items()}
+
+
+def _standardised(codes: Floats) -> Floats:
+    """Each latent with mean 0 and variance 1."""
+    from sklearn.preprocessing import StandardScaler
+
+    standardised: Floats = StandardScaler().fit_transform(codes)
+    return standardised
 
 
 def _agreement(a: Floats | None, b: Floats | None, relation: Callable[[Floats, Floats], Floats]) -> float:

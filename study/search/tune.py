@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -28,6 +27,7 @@ from study.records.live import live_path
 from study.records.mirror import AwayError, Mirror
 from study.records.outcome import Outcome
 from study.records.pace import Pace
+from study.search.actor import AWAY, TrialActor
 from study.search.cluster import WORKER_DIED, concurrency
 from study.search.deaths import every_death_is_the_actors
 from study.search.events import Events, trial_name
@@ -36,75 +36,12 @@ from study.search.journal_file import settle
 from study.search.leftovers import Leftovers
 from study.search.samplers import make_sampler
 from study.search.schedulers import make_scheduler
-from study.search.trial import TrialSpec, leave, log_path, run_trial, spec_of
+from study.search.trial import TrialSpec, spec_of
 from study.spaces import LoadedSpace
 
 __all__ = ["search"]
 
 PATIENCE = 100  # rejected points in a row
-AWAY = "away"  # in a worker's last result: why it gave its trial back
-
-
-class TrialActor(tune.Trainable):
-    """One trial in a worker process of its own; `step` trains until the next report.
-
-    `config` holds the `TrialSpec` as JSON, and whether the process is shared by many trials (`reused`).
-    """
-
-    @classmethod
-    def default_resource_request(cls, config: dict[str, Any]) -> Any:
-        """What the trial's specification asks for."""
-        spec = TrialSpec.model_validate_json(config["spec"])
-        return tune.PlacementGroupFactory([{"CPU": spec.cpus, "GPU": spec.gpus}])
-
-    def setup(self, config: dict[str, Any]) -> None:
-        """A new trial."""
-        self.spec = TrialSpec.model_validate_json(config["spec"]).here()
-        self.reused = bool(config["reused"])
-        self.reports = run_trial(self.spec)
-
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """The next trial in the same process, where actors are reused."""
-        self.cleanup()
-        self.setup(new_config)
-        return True
-
-    def step(self) -> dict[str, Any]:
-        """The next report, or how the trial ended."""
-        try:
-            report = next(self.reports)
-        except AwayError as error:  # no result: the trial waits until the store answers again
-            return {AWAY: str(error), "final": True, "done": True}
-        except Exception as error:  # whatever it is, it is this trial's result and not the study's end
-            log = log_path(self.spec)
-            log.parent.mkdir(parents=True, exist_ok=True)
-            with log.open("a") as file:
-                file.write(traceback.format_exc())
-            leave(self.spec)
-            report = Outcome.failed(f"{type(error).__name__}: {error}", **self.spec.described())
-        if isinstance(report, Outcome):
-            return self._ended(report)
-        # TensorBoard's axis: steps of this training, those of earlier seeds before it.
-        earlier = (report["replicate"] - self.spec.first_replicate) * self.spec.config.training.steps
-        return {**report, "final": False, "timesteps_total": earlier + report["step"], "done": False}
-
-    def _ended(self, outcome: Outcome) -> dict[str, Any]:
-        """The outcome as one string: Tune flattens nested results before its searcher sees them.
-
-        The median rule reads the step of a trial's last result; one beyond all others is never compared with them.
-        """
-        steps = self.spec.config.training.steps
-        ended = {"final": True, "done": True, "step": steps + 1, "timesteps_total": self.spec.replicates * steps}
-        return {**ended, "outcome": json.dumps(outcome.record()), **outcome.values}
-
-    def cleanup(self) -> None:
-        """It is over, perhaps because a scheduler said so: nothing stays on a node that only lends its disk."""
-        with contextlib.suppress(AwayError):  # of a stopped trial only the log is left to store
-            leave(self.spec, patience=0)
-
-    def __repr__(self) -> str:
-        """What the Ray dashboard calls this actor, for as long as it lives."""
-        return trial_name(self.spec.number) if hasattr(self, "spec") and not self.reused else "trials"
 
 
 class AskTell(Searcher):

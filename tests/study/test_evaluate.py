@@ -103,6 +103,17 @@ def test_the_sample_is_of_the_part_and_the_seed(trained):
     assert one.values == same.values != other.values
 
 
+def test_an_extra_metric_that_fits_too_few_points_is_left_out_with_a_note():
+    """A study of 60 labelled pictures trained to its end, and was then not published for want of 400 points."""
+    few = squares(75, factors=False)  # 60 of them to validate on
+    found = evaluate_codec(TorchCodec(small_vae()), few, metrics=["recon"], extra=possible(few))
+    assert "explicitness" in possible(few) and not {"explicitness", "knn_accuracy"} & set(found.values)
+    assert found.values["recon"] > 0 and found.values["kl"] >= 0
+    assert any("explicitness is left out: at least 400 points must be given, but got 60" in note for note in found.notes)
+    with pytest.raises(UserError, match="at least 400 points must be given, but got 60"):
+        evaluate_codec(TorchCodec(small_vae()), few, metrics=["explicitness"])
+
+
 def test_more_points_than_images_means_all(trained):
     vae, dataset = trained
     found = evaluate_codec(TorchCodec(vae), dataset, metrics=["kl"], points=10**9)

@@ -20,6 +20,7 @@ import pandas as pd
 import psutil
 import pytest
 from optuna.artifacts import get_all_artifact_meta
+from PIL import Image
 
 from registry import load
 from registry.console import run
@@ -289,6 +290,34 @@ def test_help_and_list_are_quick_and_complete() -> None:
     printed = call("--help").stdout
     for option in ("--space", "--trials", "--budget", "--resume", "--extend", "--address", "--dry-run", "--gpus-per-trial"):
         assert option in printed, option
+
+
+@pytest.mark.slow
+def test_a_few_labelled_pictures_by_a_relative_path(tmp_path: Path) -> None:
+    """Workers have folders of their own; sixty labels are too few for metrics of labels; a density's −log is below 0."""
+    rng = np.random.default_rng(0)
+    for name in "ab":
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(30):
+            pixels = rng.integers(0, 80, (16, 16, 3), dtype=np.uint8)
+            pixels[4:9, 2 if name == "a" else 9 :][:, :5] = 220
+            Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{number}.png")
+    command = [
+        *COMMAND,
+        "--space",
+        "folder",
+        "--dataset",
+        "folder:pictures",
+        "--budget",
+        "smoke",
+        "--trials",
+        "1",
+        "--no-dashboard",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "folder version 1" in done.stdout and "Warning" not in done.stderr
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -15,11 +15,12 @@ from study.records.live import live_path
 from study.records.mirror import AwayError, Mirror
 from study.records.outcome import Outcome
 from study.records.pace import Pace
+from study.search.actor import AWAY, TrialActor
 from study.search.events import Events
 from study.search.journal import finished_trials, load_optuna_study, reconcile, tell
 from study.search.leftovers import Leftovers
 from study.search.trial import TrialSpec, spec_of
-from study.search.tune import AWAY, AskTell, TrialActor
+from study.search.tune import AskTell
 from study.spaces import load_space
 from tests.study.search.test_search import record
 
