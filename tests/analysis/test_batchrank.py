@@ -64,6 +64,13 @@ class TestTables:
         assert found["explanations"].loc[("contrast", "scale"), "times chance"] == pytest.approx(0.9 / 0.25, rel=0.02)
         assert (found["clean batches and found pictures"]["batches with a false alarm"] == 0).all()
 
+    @pytest.mark.parametrize("methods", [("folder",), ("folder", "folder_features")])
+    def test_the_command_is_compared_with_features_where_they_are(self, methods):
+        rows = made_up_rows()
+        rows = pd.concat([rows, *(rows[rows.method == "other"].assign(method=method) for method in methods)])
+        (table,) = (table for title, table in tables(rows).items() if "the command analysis.rank" in title)
+        assert list(table.columns) == [f"{methods[-1]} minus it", "p (Holm)"] and len(table) == len(methods) + 2
+
 
 @pytest.fixture(scope="module")
 def labelled_folder(tmp_path_factory):
