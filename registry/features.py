@@ -1,6 +1,7 @@
 """Pretrained image features: a network of ImageNet, stored as an ONNX file and run without torch.
 
     <registry>/features/NAME/1/model.onnx      images (batch, 3, H, W) float32 → features (batch, F)
+                                                 and, of all but the first ones, a map of places (batch, channels, rows, columns)
                               /record          sealed: the file's sha256, sizes, the scale of pixels, where weights come from
 
 A small VAE trained on sixty photographs knows sixty photographs; a network that has seen a million knows what a frog is.  Only
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import Field, ValidationError
+from pydantic import Field, PositiveInt, ValidationError
 
 from models.config import Config
 from models.errors import explain
@@ -70,12 +71,14 @@ class FeatureRecord(Config):
     side        pixels of its square input
     mean, scale of grey levels 0..255 at its input: (x − mean) / scale
     dimensions  F, features a picture
+    map_shape   (channels, rows, columns) of its map of places, None of a network without one
     """
 
     name: str
     sha256: str
     side: int = Field(ge=8, le=1024)
     dimensions: int = Field(ge=1)
+    map_shape: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None
     mean: float
     scale: float = Field(gt=0)
     weights: str
@@ -101,13 +104,25 @@ class FeatureModel:
 
         Raises `RegistryError` for another shape or type, `UnsafeError` for a network that does not answer as it promised.
         """
+        return self._answers(images, 0, tick)
+
+    def maps(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Maps of places (N, channels, rows, columns) of images as in `encode`.  Raises as it does, and for a network without."""
+        if self.record.map_shape is None:
+            raise RegistryError(f"{self.name} must have a map of places: `python -m registry pull {self.name}` makes it anew")
+        return self._answers(images, 1)
+
+    def _answers(
+        self, images: NDArray[np.uint8], output: int, tick: Callable[[int], object] = lambda done: None
+    ) -> NDArray[np.float32]:
+        """One of the network's outputs."""
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1] not in (1, 3):
             raise RegistryError(f"pictures must be uint8 (N, 1 or 3, H, W), but got {images.dtype} {images.shape}")
-        found = np.empty((len(images), self.record.dimensions), np.float32)
+        found = np.empty((len(images), *map(int, self.graph.outputs[output].shape[1:])), np.float32)
         starts = range(0, len(images), CHUNK)
 
         def run(start: int) -> NDArray[np.float32]:
-            return self._run(self.fitted(images[start : start + CHUNK]))
+            return self._run(self.fitted(images[start : start + CHUNK]))[output]
 
         assert self._session is not None  # opened once, before threads ask for it
         with ThreadPoolExecutor(self._threads) as pool:
@@ -126,19 +141,21 @@ class FeatureModel:
             x[row] = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
         return (x - np.float32(self.record.mean)) / np.float32(self.record.scale)
 
-    def _run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _run(self, x: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         from registry.sessions import run_session
 
-        return run_session(self._session, NETWORK, self.graph, [x])[0]
+        return run_session(self._session, NETWORK, self.graph, [x])
 
     @property
     def graph(self) -> Graph:
         """What goes in and out."""
         side = self.record.side
         image = TensorSpec(name="image", dtype="float32", shape=("batch", 3, side, side))
-        return Graph(
-            inputs=(image,), outputs=(TensorSpec(name="features", dtype="float32", shape=("batch", self.record.dimensions)),)
-        )
+        shapes: dict[str, tuple[int, ...]] = {"features": (self.record.dimensions,)}
+        if self.record.map_shape is not None:
+            shapes["map"] = self.record.map_shape
+        outputs = (TensorSpec(name=name, dtype="float32", shape=("batch", *shape)) for name, shape in shapes.items())
+        return Graph(inputs=(image,), outputs=tuple(outputs))
 
     @cached_property
     def _session(self) -> Any:

@@ -176,7 +176,7 @@ def _seen(images: NDArray[np.uint8], views: tuple[str, ...], registry: Path | No
     with bar() as progress:
         task = progress.add_task("looking at the pictures", total=len(images))
         features = model.encode(images, lambda done: progress.update(task, completed=done))
-    return Seen(arrays, features), list(views), ()
+    return Seen(arrays, features, network=None if model.record.map_shape is None else model.maps), list(views), ()
 
 
 def _same(pictures: PictureSet, files: Rows, picture: Rows, seen: Seen, used: list[str], notes: tuple[str, ...]) -> ViewRanking:

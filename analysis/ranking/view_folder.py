@@ -13,7 +13,7 @@ from analysis.ranking.picture_set import PictureSet, fitting_preprocessing
 from analysis.ranking.rank_views import DEFAULT_VIEWS, ViewRanking, rank_views
 from analysis.ranking.record import record_of, write_ranking
 from analysis.ranking.reference import read_both
-from study.views import MEASURED, title, where
+from study.views import MEASURED, bright, title, where
 
 __all__ = ["view_folder"]
 
@@ -54,18 +54,16 @@ def view_folder(
 
 
 def _folded(pictures: PictureSet, ranking: ViewRanking, told: set[int]) -> dict[str, Folded]:
-    """Beside each picture that is told of, where it is unlike its nearest ones."""
+    """Beside each picture that is told of, where it is unlike others, by each view that can say."""
     found = {}
     for row in told if len(ranking.files) >= 3 else ():
+        image, strips = ranking.seen.images[np.array([row])][0], []
         for name, look in ranking.looks.items():
             heat = where(name, ranking.seen, look, row)
             if heat is not None and heat.max() > 0:
-                image = ranking.seen.images[np.array([row])][0]
-                strips = [
-                    Strip("the picture", [image]),
-                    Strip("bright where none of those nearest in pixels is like it", [_lit(image, heat)]),
-                ]
-                found[pictures.names[ranking.files[row]]] = Folded("Where it differs, point by point", strips)
+                strips.append(Strip(f"bright where {bright(name)}", [_lit(image, heat)]))
+        if strips:
+            found[pictures.names[ranking.files[row]]] = Folded("Where it differs", [Strip("the picture", [image]), *strips])
     return found
 
 

@@ -8,6 +8,7 @@ Suffixes: n pictures, m rows of the context, F numbers a picture.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, Protocol, cast
@@ -22,7 +23,7 @@ from study.datasets import Images
 from study.views._plain import plain_statistics
 from study.views._shrunk import shrunk
 
-__all__ = ["VIEWS", "Look", "Seen", "View", "far_from", "look_at", "needed", "say", "title", "where"]
+__all__ = ["VIEWS", "Look", "Seen", "View", "bright", "far_from", "look_at", "needed", "say", "title", "where"]
 
 VIEWS = Plugins("study.views", kind="view")
 
@@ -34,6 +35,7 @@ class Seen:
     images     uint8 (n, C, H, W)
     features   (n, F) of a pretrained network, or None
     codes      what a VAE makes of them, or None
+    network    (k, C, H, W) → maps of places (k, F, rows, columns) of a pretrained network, or None
     plain      (n, 6), what each is by itself (`study.views._plain`)
     small      (n, C, h, w) in [0, 1], at most 32 wide (`study.views._shrunk`)
     """
@@ -41,6 +43,7 @@ class Seen:
     images: Images
     features: NDArray[np.float32] | None = None
     codes: Batch | None = None
+    network: Callable[[NDArray[np.uint8]], NDArray[np.float32]] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -48,6 +51,18 @@ class Seen:
     @cached_property
     def plain(self) -> Floats:
         return plain_statistics(self.images)
+
+    @cached_property
+    def _mapped(self) -> dict[int, NDArray[np.float32]]:
+        return {}
+
+    def maps(self, rows: Rows) -> NDArray[np.float32]:
+        """What the network sees at each place of these pictures, (k, F, rows, columns).  It looks at each picture once."""
+        assert self.network is not None
+        new = np.setdiff1d(rows, list(self._mapped))
+        if len(new):
+            self._mapped.update(zip(new.tolist(), self.network(self.images[new]), strict=True))
+        return np.stack([self._mapped[row] for row in rows.tolist()])
 
     @cached_property
     def small(self) -> NDArray[np.float32]:
@@ -58,12 +73,13 @@ class Seen:
 class Look:
     """distances (n,) > 0; nearest (n, k): rows of the nearest pictures of the context, nearest first; parts (n, F): what a
     distance is made of, where it is a sum or a largest; among (s, s): distances between at most 200 pictures of the context,
-    the same ones in every view."""
+    the same ones in every view; some (s,): these pictures, where the view needs them again."""
 
     distances: Floats
     nearest: Rows | None = None
     parts: Floats | None = None
     among: NDArray[np.float32] | None = None
+    some: Rows | None = None
 
 
 class View(Protocol):
@@ -109,7 +125,12 @@ def say(name: str, seen: Seen, look: Look, row: int) -> str:
 def where(name: str, seen: Seen, look: Look, row: int) -> Floats | None:
     """Where in picture `row` the view `name` finds it unlike others, (H, W) ≥ 0; None of a view that cannot say."""
     told = getattr(VIEWS.load(name), "where", None)
-    return None if told is None else np.asarray(told(seen, look, row))
+    return None if told is None else cast("Floats | None", told(seen, look, row))
+
+
+def bright(name: str) -> str:
+    """What is bright in the map of the view `name`, in words."""
+    return cast(str, VIEWS.load(name).BRIGHT)
 
 
 def far_from(others: Floats, value: float) -> float:

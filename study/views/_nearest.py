@@ -13,7 +13,7 @@ from models.outlier_scores import Rows
 from study.views._blocks import in_blocks
 from study.views._contract import Look
 
-__all__ = ["K", "compared"]
+__all__ = ["K", "compared", "spread_over"]
 
 K = 10
 """Neighbours.  From 10 to 20 is best on MNIST and CIFAR-10; it must exceed the number of odd pictures that are alike."""
@@ -47,6 +47,11 @@ def compared(points: NDArray[np.float32], context: Rows, k: int = K, unit: float
     return Look(means, nearest, among=_among(points if everyone else points[np.unique(context)]) / np.float32(unit))
 
 
+def spread_over(rows: Rows) -> Rows:
+    """At most 200 of the rows, evenly."""
+    return rows[np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(np.int64)]
+
+
 def _largest(values: NDArray[np.float32], k: int) -> Rows:
     """Columns of the k largest of each row, the largest first.  The limit alone is found three times as fast as the columns."""
     limit = np.partition(values, -k, axis=1)[:, -k]
@@ -58,6 +63,6 @@ def _largest(values: NDArray[np.float32], k: int) -> Rows:
 
 def _among(points: NDArray[np.float32]) -> NDArray[np.float32]:
     """Distances between at most 200 of the points, evenly spread, (s, s)."""
-    some = points[np.linspace(0, len(points) - 1, min(len(points), SAMPLE)).astype(np.int64)]
+    some = points[spread_over(np.arange(len(points)))]
     lengths = np.einsum("ij,ij->i", some, some)
     return np.asarray(np.sqrt(np.maximum(lengths[:, None] + lengths - 2 * some @ some.T, 0)))

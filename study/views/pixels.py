@@ -14,11 +14,12 @@ from study.views._contract import Look, Seen, far_from
 from study.views._nearest import compared
 from study.views._place import place_of
 
-__all__ = ["NEEDS", "SPEAKS", "TITLE", "look", "reason", "where"]
+__all__ = ["BRIGHT", "NEEDS", "SPEAKS", "TITLE", "look", "reason", "where"]
 
 TITLE = "pixels"
 NEEDS = "images"
 SPEAKS = "always"
+BRIGHT = "none of those nearest in pixels is like it"
 
 
 def look(seen: Seen, context: Rows) -> Look:

