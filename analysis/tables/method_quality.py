@@ -46,9 +46,14 @@ def _at_most_one(found: Interval) -> Interval:
 
 
 def comparison_table(rows: pd.DataFrame, quality: str, default: str = DEFAULT_SCORE) -> pd.DataFrame:
-    """The default (or another method) against every other: paired difference with interval, and Holm-adjusted p-value."""
+    """The default (or another method) against every other: paired difference with interval, and Holm-adjusted p-value.
+
+    Empty without the default among the methods.
+    """
     others = [method for method in rows.method.unique() if method != default]
     mine = values_of(rows, default, quality)
+    if not mine.size:
+        return pd.DataFrame()
     differences = {method: mine - values_of(rows, method, quality) for method in others}
     adjusted = holm([p_value(difference) for difference in differences.values()])
     found = {f"{default} minus it": [interval(difference) for difference in differences.values()], "p (Holm)": adjusted}

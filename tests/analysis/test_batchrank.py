@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from analysis.batchrank import app
 from analysis.ranking.benchmark import tables
+from analysis.ranking.benchmark_text import markdown
 from analysis.tables.method_quality import comparison_table, gain_table, quality_table, values_of
 from models.checkpoint import save_model
 from models.config import VAEConfig
@@ -63,6 +64,13 @@ class TestTables:
         found = tables(made_up_rows())
         assert found["explanations"].loc[("contrast", "scale"), "times chance"] == pytest.approx(0.9 / 0.25, rel=0.02)
         assert (found["clean batches and found pictures"]["batches with a false alarm"] == 0).all()
+
+    def test_methods_without_the_default_have_the_other_tables(self):
+        rows = made_up_rows()
+        found = tables(rows[rows.method == "other"])
+        assert list(found["AUROC"].index) == ["other"]
+        assert all(table.empty for title, table in found.items() if "default" in title)
+        assert "## AUROC" in markdown("made up", rows[rows.method == "other"], found)
 
     @pytest.mark.parametrize("methods", [("folder",), ("folder", "folder_features")])
     def test_the_command_is_compared_with_features_where_they_are(self, methods):
