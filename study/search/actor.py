@@ -7,6 +7,7 @@ needs neither Optuna nor the journal.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import traceback
 from typing import Any
@@ -20,7 +21,8 @@ from study.search.trial import TrialSpec, leave, log_path, run_trial
 
 __all__ = ["AWAY", "TrialActor"]
 
-AWAY = "away"  # in a last result: why a worker gave its trial back
+AWAY = "away"  # in a last result: why a worker gave its trial back, which waits until the store answers or the disk has room
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class TrialActor(tune.Trainable):
@@ -51,20 +53,24 @@ class TrialActor(tune.Trainable):
         """The next report, or how the trial ended."""
         try:
             report = next(self.reports)
-        except AwayError as error:  # no result: the trial waits until the store answers again
-            return {AWAY: str(error), "final": True, "done": True}
-        except Exception as error:  # whatever it is, it is this trial's result and not the study's end
-            log = log_path(self.spec)
-            log.parent.mkdir(parents=True, exist_ok=True)
-            with log.open("a") as file:
-                file.write(traceback.format_exc())
-            leave(self.spec)
-            report = Outcome.failed(f"{type(error).__name__}: {error}", **self.spec.described())
+        except Exception as error:
+            if isinstance(error, AwayError) or getattr(error, "errno", None) in FULL:
+                return {AWAY: str(error), "final": True, "done": True}
+            report = self._failed(error)
         if isinstance(report, Outcome):
             return self._ended(report)
         # TensorBoard's axis: steps of this training, those of earlier seeds before it.
         earlier = (report["replicate"] - self.spec.first_replicate) * self.spec.config.training.steps
         return {**report, "final": False, "timesteps_total": earlier + report["step"], "done": False}
+
+    def _failed(self, error: Exception) -> Outcome:
+        """Whatever it is, it is this trial's result and not the study's end."""
+        log = log_path(self.spec)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a") as file:
+            file.write("".join(traceback.format_exception(error)))
+        leave(self.spec)
+        return Outcome.failed(f"{type(error).__name__}: {error}", **self.spec.described())
 
     def _ended(self, outcome: Outcome) -> dict[str, Any]:
         """The outcome as one string: Tune flattens nested results before its searcher sees them.

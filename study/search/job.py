@@ -85,7 +85,7 @@ def _going_on_later(folder: StudyFolder) -> Iterator[None]:
     try:
         yield
     except AwayError as error:
-        raise UserError(f"{error}; nothing is lost: go on with --resume {folder.name} when it answers") from None
+        raise UserError(f"{error}; nothing is lost: go on with --resume {folder.name} when that is mended") from None
 
 
 def _search(folder: StudyFolder, address: str | None, console: Console, confirm_seeds: int, *, dashboard: bool) -> None:

@@ -129,7 +129,7 @@ class AskTell(Searcher):
         try:
             yield
         except AwayError as error:
-            self.refused = UserError(f"{error}; nothing is lost: go on with --resume {self.record.name} when it answers")
+            self.refused = UserError(f"{error}; nothing is lost: go on with --resume {self.record.name} when that is mended")
 
     def _show(self, spec: TrialSpec) -> None:
         """What can be watched of a running trial comes here now and then; one that does not come is no reason to stop."""

@@ -121,7 +121,7 @@ def test_a_store_that_goes_away_stops_the_search_in_one_line_and_nothing_is_lost
     store.write_text("not a folder")
     _, errors = search.communicate(timeout=300)
     assert search.returncode == 2 and errors.count("\n") == 1, errors
-    assert errors.startswith("error: the store at file://") and "go on with --resume s when it answers" in errors
+    assert errors.startswith("error: the store at file://") and "go on with --resume s when that is mended" in errors
     store.unlink()
     away.rename(store)
     resumed = call(machine, "--resume", "s", *places)

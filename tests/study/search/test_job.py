@@ -63,5 +63,5 @@ def test_a_store_that_is_away_at_the_end_says_how_to_go_on(tmp_path: Path, monke
         (tmp_path / "store").write_text("not a folder")
 
     monkeypatch.setattr(job, "conclude", goes_away)
-    with pytest.raises(UserError, match=r"^the store at [^\n]*; nothing is lost: go on with --resume s when it answers$"):
+    with pytest.raises(UserError, match=r"^the store at [^\n]*; nothing is lost: go on with --resume s when that is mended$"):
         finish(folder, io.StringIO())

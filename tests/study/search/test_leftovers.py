@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +104,7 @@ def test_a_trial_whose_result_does_not_come_is_not_told_and_tried_again(tmp_path
     else:
         result = {AWAY: "the store cannot be used", "final": True, "done": True}
     searcher.on_trial_complete("a", result)
-    with pytest.raises(UserError, match="go on with --resume s when it answers"):
+    with pytest.raises(UserError, match="go on with --resume s when that is mended"):
         searcher.suggest("b")
     reconcile(optuna_study, folder.record)
     states = [(trial.state.name, trial.user_attrs.get("retry_of")) for trial in optuna_study.get_trials()]
@@ -120,6 +123,24 @@ def test_a_trial_that_crashes_keeps_its_configuration(tmp_path: Path) -> None:
     assert (outcome.status, outcome.config_digest) == ("failed", config.digest()) and outcome.config is not None
     assert outcome.reason.startswith("UserError: /nowhere is not a folder")
     assert "Traceback" in (tmp_path / "logs" / "trial-003.log").read_text()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_trial_that_meets_a_full_disk_gives_itself_back(number: int, tmp_path: Path) -> None:
+    """It was told as failed: one trial fewer when the disk had room again."""
+    config = TrialConfig(dataset="digits", training={"steps": 10})
+    spec = TrialSpec(
+        number=3, config=config, root_seed=0, replicates=1, metrics=("recon",), points=10, folder=tmp_path, data=tmp_path
+    )
+
+    def train() -> Iterator[Outcome]:
+        raise OSError(number, os.strerror(number), str(tmp_path / "checkpoints"))
+        yield
+
+    actor = TrialActor({"spec": spec.model_dump_json(), "reused": False})
+    actor.reports = train()
+    told = actor.step()
+    assert told["done"] and told["final"] and os.strerror(number) in told[AWAY] and "outcome" not in told
 
 
 def test_checkpoints_of_told_trials_do_not_outlive_a_killed_driver(tmp_path: Path) -> None:

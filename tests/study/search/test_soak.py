@@ -189,6 +189,7 @@ def test_a_study_survives_whatever_happens(seed: int, disk: Path, data_folder: P
         (trial.number, trial.state.name, status_of(trial)) for trial in trials
     ]
     usable = table[table["status"].map(is_usable)]
+    assert not table["reason"].str.contains("No space left", na=False).any(), "a full disk is no trial's result"
     assert usable["config_digest"].is_unique
     assert set(read_table(soak.folder, "history")["trial"]) >= set(usable["trial"])
     assert not list(soak.folder.path.glob("checkpoints/*"))
