@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -133,12 +132,11 @@ def test_a_trial_that_meets_a_full_disk_gives_itself_back(number: int, tmp_path:
         number=3, config=config, root_seed=0, replicates=1, metrics=("recon",), points=10, folder=tmp_path, data=tmp_path
     )
 
-    def train() -> Iterator[Outcome]:
+    def report() -> Outcome:
         raise OSError(number, os.strerror(number), str(tmp_path / "checkpoints"))
-        yield
 
     actor = TrialActor({"spec": spec.model_dump_json(), "reused": False})
-    actor.reports = train()
+    actor.reports = (report() for _ in range(1))
     told = actor.step()
     assert told["done"] and told["final"] and os.strerror(number) in told[AWAY] and "outcome" not in told
 
