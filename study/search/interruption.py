@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Stop", "interruptible", "watched"]
+__all__ = ["Stop", "interruptible", "listens", "watched"]
 
 PATIENCE = 3  # looks in a row at which Ray must be gone
 SECONDS = 2.0
@@ -67,7 +67,7 @@ def watched(raylet: str | None, give_up: Callable[[], object]) -> Iterator[threa
     def watch() -> None:
         missed = 0
         while not done.wait(SECONDS):
-            missed = 0 if _listens(raylet) else missed + 1
+            missed = 0 if listens(raylet) else missed + 1
             if missed == PATIENCE:
                 gone.set()
                 _thread.interrupt_main()
@@ -84,9 +84,12 @@ def watched(raylet: str | None, give_up: Callable[[], object]) -> Iterator[threa
         done.set()
 
 
-def _listens(path: str | None) -> bool:
+def listens(raylet: str | None) -> bool:
+    """Whether the raylet that listens at this socket is there.  None, one that is not here, is taken to be."""
+    if raylet is None:
+        return True
     with socket.socket(socket.AF_UNIX) as attempt, contextlib.suppress(OSError):
         attempt.settimeout(1)
-        attempt.connect(str(path))
+        attempt.connect(raylet)
         return True
     return False

@@ -26,7 +26,7 @@ from study.search.closing import show_front
 from study.search.cluster import check_shared, concurrency, idle_gpus, ray_cluster
 from study.search.confirm import confirm, shrinkage_table
 from study.search.healing import heal
-from study.search.interruption import interruptible, watched
+from study.search.interruption import interruptible, listens, watched
 from study.search.journal import finished_trials, load_optuna_study
 from study.search.knobs import check_knobs
 from study.search.notes import note_front
@@ -119,7 +119,7 @@ def _search(folder: StudyFolder, address: str | None, console: Console, confirm_
         try:
             with interruptible() as told, watched(raylet, end_at_once) as gone:
                 with Screen(folder.record, finished_trials(optuna_study), refresh_now_and_then, console) as screen:
-                    search(folder, folder.space(), optuna_study, screen)
+                    search(folder, folder.space(), optuna_study, screen, lambda: listens(raylet))
                 if confirm_seeds:
                     refresh()
                     _confirm(folder, confirm_seeds, console)

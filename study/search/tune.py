@@ -45,12 +45,21 @@ PATIENCE = 100  # rejected points in a row
 
 
 class AskTell(Searcher):
-    """Tune asks Optuna for points and tells it how they ended."""
+    """Tune asks Optuna for points and tells it how they ended.
+
+    ray_is_there: False once Ray has gone, which kills every worker.
+    """
 
     def __init__(
-        self, optuna_study: optuna.Study, folder: StudyFolder, make_spec: Callable[[optuna.Trial], TrialSpec], events: Events
+        self,
+        optuna_study: optuna.Study,
+        folder: StudyFolder,
+        make_spec: Callable[[optuna.Trial], TrialSpec],
+        events: Events,
+        ray_is_there: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__()
+        self.ray_is_there = ray_is_there
         self.optuna_study, self.record, self.make_spec, self.events = optuna_study, folder.record, make_spec, events
         self.journal = folder.journal
         self.trials: dict[str, tuple[optuna.Trial, TrialSpec]] = {}
@@ -97,7 +106,9 @@ class AskTell(Searcher):
         if trial_id not in self.trials:
             return
         trial, spec = self.trials.pop(trial_id)
-        with self._ending_where_the_store_is_away():
+        if (error or result is None) and not self.ray_is_there():
+            return  # Ray took its workers along: no result of this trial's own, and a resume tries it again
+        with self._ending_where_it_cannot_be_told():
             self.events.finished(self._told(trial, spec, result, error))
 
     def _told(self, trial: optuna.Trial, spec: TrialSpec, result: dict[str, Any] | None, error: bool) -> FrozenTrial:
@@ -121,8 +132,8 @@ class AskTell(Searcher):
         return told
 
     @contextlib.contextmanager
-    def _ending_where_the_store_is_away(self) -> Iterator[None]:
-        """What could not be fetched is not told: no other trial is asked for, and a resume goes on from there.
+    def _ending_where_it_cannot_be_told(self) -> Iterator[None]:
+        """What could not be fetched, or given, is not told: no other trial is asked for, and a resume goes on from there.
 
         Raising would not do: Tune logs what a searcher raises when a trial ends, and goes on.
         """
@@ -154,8 +165,16 @@ class AskTell(Searcher):
         """Never called: resuming is a new Tune run."""
 
 
-def search(folder: StudyFolder, space: LoadedSpace, optuna_study: optuna.Study, events: Events) -> None:
+def search(
+    folder: StudyFolder,
+    space: LoadedSpace,
+    optuna_study: optuna.Study,
+    events: Events,
+    ray_is_there: Callable[[], bool] = lambda: True,
+) -> None:
     """Run what is left of a study, on the Ray cluster that is connected; afterwards nothing in `optuna_study` is RUNNING.
+
+    ray_is_there: False once Ray has gone: then a dead worker is no result of its trial.
 
     KeyboardInterrupt passes through after everything has been told and written.
     """
@@ -168,7 +187,7 @@ def search(folder: StudyFolder, space: LoadedSpace, optuna_study: optuna.Study, 
         return
     optuna_study.sampler = make_sampler(record, len(optuna_study.get_trials(deepcopy=False)))
     (folder.path / "logs").mkdir(exist_ok=True)
-    searcher = AskTell(optuna_study, folder, _spec_maker(folder, space), events)
+    searcher = AskTell(optuna_study, folder, _spec_maker(folder, space), events, ray_is_there)
     try:
         with every_death_is_the_actors():
             _tuner(folder, searcher, left).fit()

@@ -110,6 +110,26 @@ def test_a_trial_whose_result_does_not_come_is_not_told_and_tried_again(tmp_path
     assert states == [("FAIL", None), ("WAITING", 0)] and finished_trials(optuna_study) == []
 
 
+def test_a_worker_that_died_with_ray_is_no_result(tmp_path: Path) -> None:
+    """Killed once, tried again, and then its raylet went: told as a worker that had died twice, it was one trial fewer."""
+    folder, space = StudyFolder.new(tmp_path, "s"), load_space("dsprites_capacity")
+    folder.write(record())
+    optuna_study, there = load_optuna_study(folder), iter([True, False])
+    searcher = AskTell(
+        optuna_study,
+        folder,
+        lambda trial: spec_of(folder, trial.number, space.configure(trial, 10)),
+        Events(),
+        lambda: next(there),
+    )
+    for name in ("a", "b"):
+        searcher.suggest(name)
+        searcher.on_trial_complete(name, error=True)
+    reconcile(optuna_study, folder.record)
+    states = [(trial.state.name, trial.user_attrs.get("retry_of")) for trial in optuna_study.get_trials()]
+    assert states == [("FAIL", None), ("FAIL", None), ("WAITING", 1)] and len(finished_trials(optuna_study)) == 1
+
+
 def test_a_trial_that_crashes_keeps_its_configuration(tmp_path: Path) -> None:
     config = TrialConfig(dataset="folder:/nowhere", training={"steps": 10})
     spec = TrialSpec(
