@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
     machine's."""
     if config.option.markexpr != "benchmark":
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # A shell that runs its command in the background has it ignore Ctrl-C, and everything that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
