@@ -12,7 +12,9 @@ is enqueued again, once: the retry continues from the interrupted training's che
 
 from __future__ import annotations
 
+import contextlib
 import warnings
+from typing import Any
 
 import optuna
 from optuna.storages import JournalStorage
@@ -30,21 +32,17 @@ RETRY_OF = "retry_of"
 
 
 def load_optuna_study(folder: StudyFolder) -> optuna.Study:
-    """The study's Optuna study, created on first use."""
+    """The study's Optuna study, created on first use; after that, to read it writes nothing."""
     record = folder.record
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage = record.storage or JournalStorage(JournalFile(folder.journal))
-    optuna_study = optuna.create_study(
-        storage=storage,
-        study_name=record.name,
-        directions=list(record.directions),
-        sampler=optuna.samplers.RandomSampler(),
-        load_if_exists=True,
-    )
-    if optuna_study.metric_names is None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            optuna_study.set_metric_names(list(record.metrics))  # what optuna-dashboard writes on its axes
+    named: dict[str, Any] = {"storage": storage, "study_name": record.name, "sampler": optuna.samplers.RandomSampler()}
+    with contextlib.suppress(KeyError):  # there is none yet; to create one that exists would append to its journal
+        return optuna.load_study(**named)
+    optuna_study = optuna.create_study(**named, directions=list(record.directions), load_if_exists=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        optuna_study.set_metric_names(list(record.metrics))  # what optuna-dashboard writes on its axes
     return optuna_study
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from study.search.prior import Informed, _shift, read_earlier
 from study.search.samplers import make_sampler
 from study.search.starts import check_start, start_points
 from study.spaces import load_space
+from tests.studies import LAPTOP
 from tests.study.search.test_search import ask, outcome, record
 
 SPACE = load_space("dsprites_capacity")
@@ -143,3 +145,11 @@ def test_what_cannot_be_started_from(tmp_path: Path) -> None:
         UserError, match="unknown start 'spaec': choose one of space, recipes, none, study:NAME; did you mean space"
     ):
         check_start("spaec")
+
+
+def test_reading_a_study_writes_nothing(tmp_path: Path) -> None:
+    """Each look at an earlier study, a dry run's too, added a line to its journal."""
+    shutil.copytree(LAPTOP, tmp_path / "laptop")
+    folder = StudyFolder(tmp_path / "laptop")
+    before = folder.journal.read_bytes()
+    assert load_optuna_study(folder).get_trials() and folder.journal.read_bytes() == before
